@@ -2,6 +2,10 @@
 //!
 //! Order: touched steps are judged, free slots are filled (priority, then file order), and a run without open
 //! steps is undone or ended.
+//!
+//! All of it happens within one command. Each event that is emitted is folded at once and may touch more steps, so
+//! the list grows while it is worked off. It empties all the same: a step is touched by a change of a need or of a
+//! child, and no state leads back except by a command, an answer or the clock.
 
 use crate::{
     Refusal, RunEvent, RunState, StepEvent, StepState, Why,
@@ -66,6 +70,7 @@ impl Turn<'_> {
             .filter_map(|concurrency| self.world.groups.get(&concurrency.group))
             .flatten()
             .copied()
+            // Only older runs are in the way, so no two runs wait for each other.
             .filter(|run| *run < id)
             .collect();
         if others.is_empty() {
@@ -113,6 +118,7 @@ impl Turn<'_> {
             return;
         }
         let plan = run.plan_step(step);
+        // A time-out spares nobody. Any other end lets steps run whose `if` asks for a failure: they clean up.
         if run.ending.timed_out {
             self.skip_tree(id, step, Why::RunTimedOut);
             return;
@@ -129,6 +135,8 @@ impl Turn<'_> {
         };
         match holds {
             Ok(true) => self.admit(id, step),
+            // From here on `if` is false. Other inputs or a step that was done by hand must not leave out a step that
+            // people were asked about: it asks again, or fails by name, and is never skipped in silence.
             Ok(false) if asks_all_the_same(run, step) => self.admit(id, step),
             Ok(false)
                 if plan
@@ -222,6 +230,8 @@ impl Turn<'_> {
         if let Some((_, from)) = self.run(id).trees_above(step).last().filter(|_| !is_gate) {
             programs.push(Program::of_tree(Tree { patterns: Vec::new(), from: Some(*from) }));
         }
+        // An answer takes the place of the one before, so what is known is asked again with what is new: all hashes
+        // are then of one look, and no file changes unseen between two of them.
         if let Some(known) = &self.run(id).step(step).facts {
             patterns.extend(known.hashes.iter().map(|hash| hash.0.clone()));
             let is_new =
@@ -242,6 +252,7 @@ impl Turn<'_> {
 pub(super) fn may_start(run: &Run, step: StepIx) -> bool {
     let plan = run.plan_step(step);
     let room = Room::of(&plan.work);
+    // A step that is judged late must not overtake a ready one that only waited for room.
     run.state != RunState::Paused
         && run.has_room(plan.frame, room)
         && (room == Room::Nothing || first_ready(run).is_none_or(|first| run.rank(step) < first))

@@ -131,6 +131,8 @@ impl Journal {
             verified::both(workspace, |told| examine(workspace, &reader, told), read)?;
         let notary = notary_of(workspace, &seed, head, &reader)?;
         drop(reader);
+        // The last step of opening: from here on an older owner that is still alive cannot append. Had it come first,
+        // a log that is then found damaged would have lost its owner for nothing.
         let epoch = take_up(&connection).map_err(|error| StoreError::sql("open", &path, &error))?;
         let closing = Arc::new(AtomicBool::new(false));
         let writer = Writer::new(connection, workspace, epoch, head, (seed, notary), Arc::clone(&closing));
@@ -182,6 +184,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
+        // First the flag: a writer that waits for a busy database gives up by it, and answers; then no more requests.
         self.closing.store(true, Ordering::Release);
         drop(self.inbox.take());
         if let Some(writer) = self.writer.take() {

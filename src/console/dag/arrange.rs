@@ -1,5 +1,8 @@
 //! One frame's nodes in columns and rows, and the wires between them: longest path, order, rows, tracks.
 //!
+//! The layers of Sugiyama, Tagawa and Toda (1981): a column is the longest path to a node, wires that pass a column
+//! get a bend there, so that all wires join neighbours and crossings are counted gap by gap.
+//!
 //! Whole numbers only, ties by the order they came in, so one graph is one picture. Knows sizes and edges, not what
 //! a node is; frames inside frames are arranged before, and are large nodes here.
 
@@ -79,6 +82,8 @@ fn columns(count: usize, edges: &[(u32, u32)]) -> Vec<usize> {
         }
         at += 1;
     }
+    // A node that feeds many and needs little would draw long wires from the far left: it stands just before the
+    // first that needs it, where its wires are short.
     for &node in order.iter().rev() {
         if outs[node].len() > ins[node].len()
             && let Some(nearest) = outs[node].iter().map(|to| column[*to]).min()
@@ -299,6 +304,8 @@ impl Plan {
             }
         }
         let last = self.order.len() - 1;
+        // Early passes pull towards one side only, so that a change travels through all columns. The last two pull to
+        // both sides, else a column would lean to the side that came last.
         for pass in 0..ROW_PASSES {
             if pass % 2 == 0 {
                 (1..=last).for_each(|column| self.settle(column, space, (true, pass + 2 >= ROW_PASSES)));
@@ -342,6 +349,8 @@ impl Plan {
             let weight = if wanted.contains_key(item) { 1 + i64::from(this_item.is_bend) * 3 } else { 1 };
             let top = sum.div_euclid(count) - i64::from(this_item.pin);
             groups.push((top * weight, weight, index, i64::from(this_item.height + space)));
+            // Pool adjacent violators, the algorithm of isotonic regression: a group that would overlap the one above
+            // joins it, and both stand at the weighted mean of what they want. One pass is exact.
             while let [.., above, below] = groups[..] {
                 if top_of(&above) + above.3 <= top_of(&below) {
                     break;
@@ -392,6 +401,7 @@ impl Plan {
             wide[column] = width;
             if let Some((_, tracks)) = routed.get(column) {
                 let tracks = i32::try_from(*tracks).expect("tracks are few");
+                // A few tracks stand a cell apart, which reads better; many side by side would push columns off a screen.
                 let step = if tracks <= 3 { 2 } else { 1 };
                 tracks_at.push((left[column] + width + 2, step));
                 let between = if tracks == 0 { 0 } else { (tracks - 1) * step + 1 };

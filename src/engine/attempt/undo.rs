@@ -28,6 +28,7 @@ impl Turn<'_> {
     pub(crate) fn undo_call(&mut self, id: RunId, step: StepIx) {
         let run = self.run(id);
         let plan = run.plan_step(step);
+        // A step that began again and was not done again is undone with what it brought the first time.
         let did = run.step(step).undo.did.as_deref().map(|did| (step, &did.outputs));
         let view = View { supposed: did, ..View::of(self.world, run, step, self.now) };
         let resolved = match call::undo_work(plan) {
@@ -46,8 +47,11 @@ impl Turn<'_> {
                 let started = AttemptEvent::Started {
                     purpose: Purpose::Undo,
                     launch_hash: launch.hash(),
+                    // An undo makes nothing that later steps read, and it outlives the console.
                     launch: Box::new(Launch { artifacts: Vec::new(), ends_with_console: false, ..launch }),
                     effect_key: call::effect_key(run, step, "undo"),
+                    // A step without this promise asks people after a crash. An undo that is cut off is called again: to
+                    // leave half of it undone would be worse, and the pages say that an undo is repeated.
                     class: EffectClass::Idempotent,
                     charge: Amounts::default(),
                     bound,

@@ -114,6 +114,7 @@ impl Kin {
         let before: BTreeSet<(i32, u64)> = known.owners.keys().copied().collect();
         known.sort(&table);
         let is_new = known.owners.keys().any(|pair| !before.contains(pair));
+        // Between its fork and `began` a child of ours has no owner yet, and would look like a stray.
         let is_settled = known.starting == 0 && !ahead.is_starting;
         let is_new = is_settled && known.find_strays(&table, ahead.pid) || is_new;
         known.forget_calls();
@@ -211,6 +212,8 @@ impl Kin {
     pub(crate) fn hold(&self, attempt: &str) {
         let _before_others = Precedence::taken();
         let mut still = BTreeSet::new();
+        // A process may fork after it was listed and before it is stopped, so one look is never enough. Its child is
+        // seen by the next look; when a look finds none, all are stopped, and what is stopped cannot fork.
         for _ in 0..HOLDS_MAX {
             let before = still.len();
             self.visit(attempt, &mut still, |pid, process| {
@@ -237,6 +240,7 @@ impl Kin {
         let mut all_children = None;
         let mut open = vec![(own_pid(), None)];
         while let Some((at, key)) = open.pop() {
+            // Not every kernel lists children (`CONFIG_PROC_CHILDREN`): then the whole table is read, once.
             let children = children(at).unwrap_or_else(|| {
                 let all = all_children.get_or_insert_with(|| by_parent(&all()));
                 all.get(&at).cloned().unwrap_or_default()
