@@ -167,7 +167,7 @@ pub enum Sandbox {
 /// The limits of the processes of a step and of its output; an absent one is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Those of each process, and of their number.
+    /// Limits of each process, and of their number.
     pub process: ProcessLimits,
     /// Bytes of output kept.
     pub output_bytes: Option<u64>,
