@@ -1,7 +1,6 @@
 //! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
-mod audit;
 mod dag;
 mod errors;
 mod gates;
@@ -9,10 +8,10 @@ mod header;
 mod logs;
 mod runs;
 mod time;
-mod tools;
 mod travel;
 
-pub(super) use audit::{AuditLayout, audit};
+pub(super) use crate::audit::layout::{AuditLayout, audit};
+pub(super) use crate::tools::layout::tools;
 pub(super) use dag::dag;
 pub(super) use errors::errors;
 pub(super) use gates::{FormLayout, form, gates};
@@ -20,7 +19,6 @@ pub(super) use header::{badge, place, tab_at, tabs};
 pub(super) use logs::logs;
 pub(super) use runs::{runs, runs_columns};
 pub(super) use time::{TimeLayout, time};
-pub(super) use tools::tools;
 pub(super) use travel::{TravelLayout, inside_travel};
 
 use crate::Model;
@@ -80,11 +78,11 @@ pub(super) fn is_boxed(model: &Model) -> bool {
 }
 
 /// A pane without a border: its first row says what it is.
-fn bare(area: Rect) -> Rect {
+pub(super) fn bare(area: Rect) -> Rect {
     inset(area, 0, 1, 0)
 }
 
-fn split_beside(area: Rect, width: u16) -> (Rect, Option<Rect>) {
+pub(super) fn split_beside(area: Rect, width: u16) -> (Rect, Option<Rect>) {
     let (left, right) = split_across(area, width);
     (left, Some(right))
 }

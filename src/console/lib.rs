@@ -4,11 +4,12 @@
 //! makes cells of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
 
 mod actions;
+mod agents;
 mod answers;
 mod arranger;
 mod ask;
 mod ask_text;
-mod audit_rows;
+mod audit;
 mod dag;
 mod dialog;
 mod doubt_text;
@@ -50,6 +51,7 @@ mod sign;
 mod terminal;
 mod text;
 mod theme;
+mod tools;
 mod travel;
 mod update;
 mod view;

@@ -3,9 +3,7 @@
 //!
 //! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
 
-mod agents;
 mod asking;
-mod audit;
 mod batch;
 mod bulk;
 mod command_line;
@@ -16,7 +14,7 @@ mod errors;
 mod forming;
 mod gates;
 mod general;
-mod graph;
+pub(super) mod graph;
 mod health;
 mod help;
 mod launching;
@@ -25,11 +23,11 @@ mod logs;
 mod logs_read;
 mod logs_rows;
 mod logs_told;
-mod moving;
+pub(super) mod moving;
 mod outside;
 mod palette;
 mod panes;
-mod places;
+pub(super) mod places;
 mod popup;
 mod prompt;
 mod requests;
@@ -40,19 +38,19 @@ mod steps;
 mod time;
 mod time_marks;
 mod toasts;
-mod tools;
 mod travel;
 mod travel_compare;
 mod what_if;
 mod why;
 
 use crate::{
-    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish,
+    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish, agents,
+    audit,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
     model::{Asker, Overlay, Undoable},
     rung::Rung,
-    view,
+    tools, view,
 };
 use cuelight_base::{Span, Timestamp};
 use cuelight_projection::Board;
@@ -139,8 +137,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
 /// Something that was asked for has been read: it goes to the part that asked.
 fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
     match model.requests.asking.remove(&request) {
-        Some(Asker::Agents) => agents::read(model, sheet),
-        Some(Asker::Audit) => audit::read(model, request, sheet),
+        Some(Asker::Agents) => agents::update::read(model, sheet),
+        Some(Asker::Audit) => audit::update::read(model, request, sheet),
         Some(Asker::Compare) => travel_compare::read(model, request, sheet),
         Some(Asker::Gates) => gates::arrived(model, request, sheet, wishes),
         Some(Asker::Launch) => launching::read(model, request, sheet),
@@ -165,10 +163,10 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     logs::refresh(model, wishes);
     errors::refresh(model);
     health::refresh(model);
-    agents::refresh(model, wishes);
+    agents::update::refresh(model, wishes);
     time::refresh(model);
     time_marks::refresh(model, wishes);
-    audit::refresh(model, wishes);
+    audit::update::refresh(model, wishes);
     palette::refresh(model);
     asking::refresh(model, wishes);
 }
@@ -358,9 +356,9 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
         View::Health => health::act(model, intent, count, wishes),
         View::Logs => logs::act(model, intent, count, wishes),
         View::Time => time::act(model, intent, count, wishes),
-        View::Audit => audit::act(model, intent, count, wishes),
-        View::Agents => agents::act(model, intent, count, wishes),
-        View::Tools => tools::act(model, intent, count, wishes),
+        View::Audit => audit::update::act(model, intent, count, wishes),
+        View::Agents => agents::update::act(model, intent, count, wishes),
+        View::Tools => tools::update::act(model, intent, count, wishes),
     }
 }
 

@@ -3,9 +3,7 @@
 //!
 //! One file for each view and each thing that lies over it. `layout` places them.
 
-mod agents;
-mod audit;
-mod canvas;
+pub(super) mod canvas;
 mod dag;
 mod dag_side;
 mod dialog;
@@ -21,18 +19,20 @@ mod launching;
 mod leaving;
 mod logs;
 mod palette;
-mod pieces;
-mod popup;
+pub(super) mod pieces;
+pub(super) mod popup;
 mod preview;
 mod reader;
 mod runs;
 mod runs_lower;
 mod status;
 mod time;
-mod tools;
 mod travel;
 
-use crate::{Depth, Model, Role, Theme, View, Width, fill, layout, model::Overlay, put, to_svg, to_text};
+use crate::{
+    Depth, Model, Role, Theme, View, Width, agents, audit, fill, layout, model::Overlay, put, to_svg,
+    to_text, tools,
+};
 use cuelight_base::counted;
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -53,7 +53,7 @@ pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
 }
 
 /// The frame, the view in it and what lies over it.
-fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
+pub(super) fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
     let area = buf.area;
     fill(buf, area, theme.ground());
     let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
@@ -101,9 +101,9 @@ fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
         View::Health => health::draw(canvas, buf),
         View::Logs => logs::draw(canvas, buf),
         View::Time => time::draw(canvas, buf),
-        View::Audit => audit::draw(canvas, buf),
-        View::Agents => agents::draw(canvas, buf),
-        View::Tools => tools::draw(canvas, buf),
+        View::Audit => audit::draw::draw(canvas, buf),
+        View::Agents => agents::draw::draw(canvas, buf),
+        View::Tools => tools::draw::draw(canvas, buf),
     }
 }
 
@@ -156,7 +156,7 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
 }
 
 /// The last word for terminals without other signs: whatever is left of them, also in foreign text, becomes ASCII.
-fn to_ascii(buf: &mut Buffer) {
+pub(super) fn to_ascii(buf: &mut Buffer) {
     for cell in buf.content.iter_mut().filter(|value| !value.symbol().is_ascii()) {
         let plain = match cell.symbol() {
             "·" => ".",

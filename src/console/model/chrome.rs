@@ -4,7 +4,7 @@
 use super::PaletteRow;
 use crate::{
     Press, Role, View,
-    audit_rows::AuditState,
+    audit::state::AuditState,
     errors::{AgentsState, ErrorsState, HealthState, ToolsState},
     frames::Frames,
     gates::RowKey,

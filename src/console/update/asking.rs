@@ -6,9 +6,9 @@ mod opening;
 mod workspace;
 
 pub(crate) use consequences::consequences;
-pub(super) use dialogs::{answer, hears, previewed, refresh};
-pub(super) use opening::{cannot_be_undone, show};
-pub(super) use workspace::{fork, hold, reset};
+pub(crate) use dialogs::{answer, hears, previewed, refresh};
+pub(crate) use opening::{cannot_be_undone, show};
+pub(crate) use workspace::{fork, hold, reset};
 
 use super::{bulk, gates, requests::submit, toasts::toast};
 use crate::{Intent, Level, Model, Role, Wish, actions::command_for};

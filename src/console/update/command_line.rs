@@ -5,7 +5,7 @@ use cuelight_base::{GateId, RunId, StepIx, Value};
 use cuelight_engine::{Command, Correction, Decision, FailureNote, ForkAt, Verdict};
 
 /// The command line that asks the same.
-pub(crate) fn command_line(model: &Model, command: &Command) -> String {
+pub(super) fn command_line(model: &Model, command: &Command) -> String {
     let step = |run: &RunId, step: &StepIx| step_word(model, *run, *step);
     let why = |reason: &String| why_words(reason);
     let rest = match command {

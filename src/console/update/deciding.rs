@@ -4,7 +4,7 @@
 mod facts;
 mod others;
 
-pub(super) use facts::place;
+pub(crate) use facts::place;
 
 use super::{asking, batch, editing, forming, requests, toast};
 use crate::{

@@ -100,7 +100,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         View::Logs => super::logs::click(model, column, row),
         View::Errors => super::errors::click(model, row),
         View::Time => super::time::click(model, row),
-        View::Audit => super::audit::click(model, row),
+        View::Audit => crate::audit::update::click(model, row),
         View::Health | View::Agents | View::Tools => {}
     }
 }

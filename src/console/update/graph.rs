@@ -54,7 +54,7 @@ pub(super) fn arrived(model: &mut Model, request: u64, arranged: Arranged, took:
 }
 
 /// The view of a run that was not looked at before: its zoom, nothing folded by hand, the cursor at what matters.
-pub(super) fn begin(model: &mut Model) {
+pub(crate) fn begin(model: &mut Model) {
     let Some(run) = whole(model, model.dag.run).filter(|run| model.dag.begun != Some(run.id())) else {
         return;
     };

@@ -31,7 +31,7 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
     match prompt.kind {
         PromptKind::Filter if model.view == View::Logs => super::logs::set_filter(model, &text),
         PromptKind::Filter if model.view == View::Errors => model.workspace.errors.filter = text,
-        PromptKind::Filter if model.view == View::Audit => super::audit::set_filter(model, &text),
+        PromptKind::Filter if model.view == View::Audit => crate::audit::update::set_filter(model, &text),
         PromptKind::Filter => model.runs.filter = text,
         PromptKind::Find if model.past.travel.is_some() => super::travel::find(model, &text),
         PromptKind::Find => {
@@ -46,7 +46,7 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
                 View::Logs => super::logs::find(model),
                 View::Errors => super::errors::find(model, true),
                 View::Time => super::time::find(model, true),
-                View::Audit => super::audit::find(model, true),
+                View::Audit => crate::audit::update::find(model, true),
                 View::Health | View::Agents | View::Tools => {}
             }
         }

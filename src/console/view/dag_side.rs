@@ -136,7 +136,7 @@ pub(super) fn state_words(canvas: &Canvas<'_>, step: &StepView, mark: Mark) -> S
     if step.state.rests() { word.to_owned() } else { format!("{word}  {since}") }
 }
 
-pub(super) type Fact = (&'static str, String, Role);
+pub(crate) type Fact = (&'static str, String, Role);
 
 /// The facts about a step, most important first.
 fn facts(canvas: &Canvas<'_>, run: &RunView, step: (StepIx, &PlanStep, &StepView), mark: Mark) -> Vec<Fact> {

@@ -48,7 +48,7 @@ fn level_word(intent: Intent) -> String {
 }
 
 /// The row under the cursor of a list; returns the style that everything in it lies on.
-pub(super) fn select_row(
+pub(crate) fn select_row(
     canvas: &Canvas<'_>,
     row: Rect,
     selected: bool,

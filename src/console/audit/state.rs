@@ -13,11 +13,11 @@ const ROWS_MAX: usize = 4096;
 const LINES_MAX: usize = 2_000;
 
 /// The fields a filter can name.
-pub(super) const FIELDS: &[&str] = &["run", "by", "type", "verdict", "channel", "step"];
+pub(crate) const FIELDS: &[&str] = &["run", "by", "type", "verdict", "channel", "step"];
 
 /// State of the view of the trail.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AuditState {
+pub(crate) struct AuditState {
     pub filter: String,
     /// True if consequences are shown as well as decisions.
     pub everything: bool,
@@ -45,14 +45,14 @@ pub(super) struct AuditState {
 
 /// The end of the window at which more is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Older,
     Newer,
 }
 
 /// The last known state of the chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum ChainState {
+pub(crate) enum ChainState {
     /// The chain has not been verified.
     #[default]
     Unknown,
@@ -70,7 +70,7 @@ pub(super) enum ChainState {
 
 /// One row, and its link.
 #[derive(Clone, Debug)]
-pub(super) struct AuditRow {
+pub(crate) struct AuditRow {
     pub row: TrailRow,
     pub hash: Digest,
     pub holds: bool,
@@ -78,7 +78,7 @@ pub(super) struct AuditRow {
 
 /// The rows read from the log: all that pass the filter from `low` to `high`, newest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Window {
+pub(crate) struct Window {
     pub rows: VecDeque<AuditRow>,
     pub low: u64,
     pub high: u64,
@@ -86,12 +86,12 @@ pub(super) struct Window {
 
 impl Window {
     /// Nothing between a record and the one after it.
-    pub(super) fn at(seq: u64) -> Self {
+    pub(crate) fn at(seq: u64) -> Self {
         Self { rows: VecDeque::new(), low: seq + 1, high: seq }
     }
 
     /// Records that stand before it, in their order, all of them up to `low`.
-    pub(super) fn older(&mut self, records: &[Record], board: &Board, fits: impl Fn(&TrailRow) -> bool) {
+    pub(crate) fn older(&mut self, records: &[Record], board: &Board, fits: impl Fn(&TrailRow) -> bool) {
         for record in records.iter().rev() {
             let row = row_of(record, board);
             if fits(&row.row) {
@@ -106,7 +106,7 @@ impl Window {
     }
 
     /// Records that stand behind it, in their order.
-    pub(super) fn newer(&mut self, records: &[Record], board: &Board, fits: impl Fn(&TrailRow) -> bool) {
+    pub(crate) fn newer(&mut self, records: &[Record], board: &Board, fits: impl Fn(&TrailRow) -> bool) {
         for record in records {
             let row = row_of(record, board);
             if fits(&row.row) {
@@ -121,7 +121,7 @@ impl Window {
     }
 
     /// Leaves out what is newer than a record: in the past it had not happened.
-    pub(super) fn cut(&mut self, head: u64) {
+    pub(crate) fn cut(&mut self, head: u64) {
         if self.low > head + 1 {
             *self = Self::at(head);
         } else if self.high > head {
@@ -132,7 +132,7 @@ impl Window {
         }
     }
 
-    pub(super) fn place_of(&self, seq: Seq) -> Option<usize> {
+    pub(crate) fn place_of(&self, seq: Seq) -> Option<usize> {
         let at = self.rows.partition_point(|row| row.row.seq > seq);
         self.rows.get(at).is_some_and(|row| row.row.seq == seq).then_some(at)
     }
@@ -149,14 +149,14 @@ fn row_of(record: &Record, board: &Board) -> AuditRow {
 
 impl AuditState {
     /// The row under the cursor.
-    pub(super) fn at(&self) -> Option<&AuditRow> {
+    pub(crate) fn at(&self) -> Option<&AuditRow> {
         self.selected
             .and_then(|selected| self.window.place_of(selected))
             .and_then(|place| self.window.rows.get(place))
     }
 
     /// The record under the cursor, without its links in the chain.
-    pub(super) fn row(&self) -> Option<&TrailRow> {
+    pub(crate) fn row(&self) -> Option<&TrailRow> {
         self.at().map(|audit| &audit.row)
     }
 }

@@ -1,17 +1,21 @@
 //! Agents: who can be given work, who works now, how well each did, the best first; and which files describe none, and why not.
 
-use super::{
-    Canvas, main_pane,
-    pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
-    popup::select_row,
+use crate::{
+    Role, gauge, layout,
+    marks::age,
+    meter_role, pane, put,
+    view::{
+        canvas::{Canvas, main_pane},
+        pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
+        popup::select_row,
+    },
 };
-use crate::{Role, gauge, layout, marks::age, meter_role, pane, put};
 use cuelight_base::{RunId, StepIx, Timestamp, counted, dollars, safe_text};
 use cuelight_exchange::{Presence, Registered};
 use cuelight_projection::{AgentRow, AgentState};
 use ratatui::{buffer::Buffer, layout::Rect};
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::tools(model);
     let known = &model.workspace.agents.known;

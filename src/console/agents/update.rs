@@ -1,8 +1,11 @@
 //! Agents: which are described is read when the view is opened and while it is looked at; the cursor in the list; the way to what one
 //! works on.
 
-use super::{moving, places, toast};
-use crate::{Intent, Lookup, Model, Role, Sheet, View, Wish, layout, model::Asker};
+use crate::{
+    Intent, Lookup, Model, Role, Sheet, View, Wish, layout,
+    model::Asker,
+    update::{moving, places, toast},
+};
 use cuelight_base::Span;
 use cuelight_projection::AgentsAbout;
 
@@ -10,7 +13,7 @@ use cuelight_projection::AgentsAbout;
 const FRESH: Span = Span(5_000);
 
 /// Asks for the files, one question at a time.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let is_old = model.workspace.agents.read_at.is_none_or(|read_at| model.clock.since(read_at) >= FRESH);
     if model.view != View::Agents || model.workspace.agents.asked.is_some() || !is_old {
         return;
@@ -20,7 +23,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Takes what the files describe.
-pub(super) fn read(model: &mut Model, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, sheet: Sheet) {
     model.workspace.agents.asked = None;
     model.workspace.agents.known = match sheet {
         Sheet::Agents(known) => *known,
@@ -37,7 +40,7 @@ fn rows(model: &Model) -> usize {
     model.board.agents(&model.workspace.agents.known).len()
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::tools(model).rows.height);
     if let Some(to) = moving::moved(intent, model.workspace.agents.selected, rows(model), page, count) {
         model.workspace.agents.selected = to;

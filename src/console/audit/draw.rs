@@ -1,15 +1,15 @@
 //! Audit: who decided what, when, by which door, and whether the chain holds.
 
-use super::{
-    Canvas,
-    pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
-    popup::select_row,
-};
+use super::state::{AuditRow, ChainState};
 use crate::{
     Role,
-    audit_rows::{AuditRow, ChainState},
     layout::{self, AuditLayout},
     pane, put,
+    view::{
+        canvas::Canvas,
+        pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
+        popup::select_row,
+    },
 };
 use cuelight_base::{counted, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -18,7 +18,7 @@ use unicode_width::UnicodeWidthStr;
 /// Cells of the name of a value.
 const NAMES: usize = 13;
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::audit(model);
     let (title, role) = title(canvas, places.title.width >= 78);

@@ -1,9 +1,11 @@
 //! Tools: the cursor in the list of what has run.
 
-use super::{moving, places};
-use crate::{Intent, Model, Wish, layout};
+use crate::{
+    Intent, Model, Wish, layout,
+    update::{moving, places},
+};
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let len = model.board.vitals().tools().count();
     let page = usize::from(layout::tools(model).rows.height);
     if let Some(to) = moving::moved(intent, model.workspace.tools.selected, len, page, count) {

@@ -1,12 +1,11 @@
 //! Keys of Audit, and what is read of the log for it: as many records as are seen and some more, at the end that is
 //! scrolled to.
 
-use super::{graph, moving, places, toast};
+use super::state::{ChainState, FIELDS, Side, Window, json_lines};
 use crate::{
-    Intent, Lookup, Model, Query, Role, Sheet, View, Wish,
-    audit_rows::{ChainState, FIELDS, Side, Window, json_lines},
-    layout,
+    Intent, Lookup, Model, Query, Role, Sheet, View, Wish, layout,
     model::{Asker, Overlay, Sheetlet},
+    update::{graph, moving, places, toast},
 };
 use cuelight_base::{Seq, counted, safe_text};
 use cuelight_projection::{Attention, Record, TrailRow};
@@ -20,7 +19,7 @@ const COPY_BYTES_MAX: usize = 74_994;
 const VALUE_CHARS: usize = 160;
 
 /// Brings rows, cursor and detail up to date, and asks for what is missing.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Audit {
         return;
     }
@@ -86,7 +85,7 @@ fn read_record(model: &mut Model, wishes: &mut Vec<Wish>) {
     model.workspace.audit.record_asked = Some((model.requests.read(Asker::Audit, want, wishes), seq));
 }
 
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let audit = &mut model.workspace.audit;
     if audit.chain_asked.take_if(|asked| *asked == request).is_some() {
         return verified(model, sheet);
@@ -240,7 +239,7 @@ fn in_words(model: &Model, record: &Record) -> Vec<(String, Role)> {
     lines
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::audit(model).rows.height);
     let audit = &mut model.workspace.audit;
     match intent {
@@ -283,7 +282,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
     }
 }
 
-pub(super) fn set_filter(model: &mut Model, text: &str) {
+pub(crate) fn set_filter(model: &mut Model, text: &str) {
     text.clone_into(&mut model.workspace.audit.filter);
     begin_anew(model);
 }
@@ -404,7 +403,7 @@ fn hit(model: &Model, older: bool) -> Option<Seq> {
 }
 
 /// To a record that the search fits; what is older is read for it.
-pub(super) fn find(model: &mut Model, older: bool) {
+pub(crate) fn find(model: &mut Model, older: bool) {
     if model.runs.find.is_empty() {
         return toast(model, "nothing is looked for; / begins a search", Role::Info);
     }
@@ -422,7 +421,7 @@ pub(super) fn find(model: &mut Model, older: bool) {
     }
 }
 
-pub(super) fn click(model: &mut Model, row: u16) {
+pub(crate) fn click(model: &mut Model, row: u16) {
     let rows = layout::audit(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.workspace.audit.top + usize::from(row - rows.y);

@@ -1,17 +1,21 @@
 //! Tools: the kinds of steps that have run, each tool a kind of its own, with number, duration and success.
 //! `cuelight tool list` lists all tools.
 
-use super::{
-    Canvas, main_pane,
-    pieces::{Column, Pieces, columns, put_cell, put_pieces},
-    popup::select_row,
+use crate::{
+    Role, gauge, layout,
+    marks::age,
+    meter_role, pane, put,
+    view::{
+        canvas::{Canvas, main_pane},
+        pieces::{Column, Pieces, columns, put_cell, put_pieces},
+        popup::select_row,
+    },
 };
-use crate::{Role, gauge, layout, marks::age, meter_role, pane, put};
 use cuelight_base::{plural, safe_text};
 use cuelight_projection::Tally;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::tools(canvas.model);
     let kinds: Vec<(&str, &Tally)> = canvas.model.board.vitals().tools().collect();
     let word = plural(kinds.len(), "kind of step has", "kinds of steps have");
