@@ -2,22 +2,20 @@
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
 mod dag;
-mod errors;
 mod gates;
 mod header;
 mod logs;
-mod runs;
 mod time;
 mod travel;
 
 pub(super) use crate::audit::layout::{AuditLayout, audit};
+pub(super) use crate::errors::layout::errors;
+pub(super) use crate::runs::layout::{runs, runs_columns};
 pub(super) use crate::tools::layout::tools;
 pub(super) use dag::dag;
-pub(super) use errors::errors;
 pub(super) use gates::{FormLayout, form, gates};
 pub(super) use header::{badge, place, tab_at, tabs};
 pub(super) use logs::logs;
-pub(super) use runs::{runs, runs_columns};
 pub(super) use time::{TimeLayout, time};
 pub(super) use travel::{TravelLayout, inside_travel};
 

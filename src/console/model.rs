@@ -7,7 +7,6 @@ mod logs_state;
 mod mode;
 mod overlay;
 mod requests;
-mod runs_state;
 mod seat;
 mod views;
 
@@ -22,12 +21,13 @@ pub(super) use overlay::{
     PromptKind, Sheetlet,
 };
 pub(super) use requests::{Asked, Asker, Pending, Previews, Requests, Undoable};
-pub(super) use runs_state::{RowsOf, RunOrder, RunsPanel, RunsState};
 pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
 
-use super::{gantt::TimeState, gates::GatesState, panes::Panes, travel::IN_THE_PAST};
-use crate::{Keymap, Link};
+use crate::{
+    Keymap, Link, gantt::TimeState, gates::GatesState, panes::Panes, runs::state::RunsState,
+    travel::IN_THE_PAST,
+};
 use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};
 use cuelight_engine::Command;
 use cuelight_projection::{Board, ErrorView, GateView};

@@ -3,21 +3,18 @@
 //!
 //! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
 
-mod asking;
+pub(super) mod asking;
 mod batch;
-mod bulk;
 mod command_line;
 mod copying;
 mod deciding;
 mod editing;
-mod errors;
 mod forming;
-mod gates;
+pub(super) mod gates;
 mod general;
 pub(super) mod graph;
-mod health;
 mod help;
-mod launching;
+pub(super) mod launching;
 mod leaving;
 mod logs;
 mod logs_read;
@@ -28,11 +25,9 @@ mod outside;
 mod palette;
 mod panes;
 pub(super) mod places;
-mod popup;
+pub(super) mod popup;
 mod prompt;
 mod requests;
-mod runs;
-mod runs_panels;
 mod siblings;
 mod steps;
 mod time;
@@ -45,12 +40,12 @@ mod why;
 
 use crate::{
     Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish, agents,
-    audit,
+    audit, errors, health,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
     model::{Asker, Overlay, Undoable},
     rung::Rung,
-    tools, view,
+    runs, tools, view,
 };
 use cuelight_base::{Span, Timestamp};
 use cuelight_projection::Board;
@@ -115,7 +110,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
                 return wishes;
             }
             gates::drawn(model, at);
-            bulk::drawn(model);
+            runs::bulk::drawn(model);
             if layout::frame(model.size).width != Width::TooSmall {
                 match &mut model.overlay {
                     Some(Overlay::Dialog(dialog)) => dialog.drawn(at),
@@ -153,7 +148,7 @@ fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>
 fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     travel::refresh(model, wishes);
     travel_compare::refresh(model, wishes);
-    runs::refresh(model);
+    runs::update::refresh(model);
     graph::refresh(model, wishes);
     steps::refresh(model, wishes);
     what_if::refresh(model, wishes);
@@ -161,8 +156,8 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     forming::refresh(model);
     launching::refresh(model, wishes);
     logs::refresh(model, wishes);
-    errors::refresh(model);
-    health::refresh(model);
+    errors::update::refresh(model);
+    health::update::refresh(model);
     agents::update::refresh(model, wishes);
     time::refresh(model);
     time_marks::refresh(model, wishes);
@@ -337,7 +332,7 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
         Intent::NextSibling | Intent::PreviousSibling => return siblings::act(model, intent, count),
         _ => {}
     }
-    if model.view == View::Runs && runs_panels::act(model, intent, count) {
+    if model.view == View::Runs && runs::panels_keys::act(model, intent, count) {
         return;
     }
     if intent == Intent::NextPanel && model.view != View::Gates {
@@ -349,11 +344,11 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
         return;
     }
     match model.view {
-        View::Runs => runs::act(model, intent, count, wishes),
+        View::Runs => runs::update::act(model, intent, count, wishes),
         View::Dag => steps::act(model, intent, count, wishes),
         View::Gates => gates::act(model, intent, count, wishes),
-        View::Errors => errors::act(model, intent, count, wishes),
-        View::Health => health::act(model, intent, count, wishes),
+        View::Errors => errors::update::act(model, intent, count, wishes),
+        View::Health => health::update::act(model, intent, count, wishes),
         View::Logs => logs::act(model, intent, count, wishes),
         View::Time => time::act(model, intent, count, wishes),
         View::Audit => audit::update::act(model, intent, count, wishes),

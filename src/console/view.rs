@@ -7,13 +7,10 @@ pub(super) mod canvas;
 mod dag;
 mod dag_side;
 mod dialog;
-mod errors;
-mod errors_side;
 mod form;
 mod frame;
 mod gates;
 mod gates_side;
-mod health;
 mod help;
 mod launching;
 mod leaving;
@@ -21,17 +18,14 @@ mod logs;
 mod palette;
 pub(super) mod pieces;
 pub(super) mod popup;
-mod preview;
 mod reader;
-mod runs;
-mod runs_lower;
 mod status;
 mod time;
 mod travel;
 
 use crate::{
-    Depth, Model, Role, Theme, View, Width, agents, audit, fill, layout, model::Overlay, put, to_svg,
-    to_text, tools,
+    Depth, Model, Role, Theme, View, Width, agents, audit, errors, fill, health, layout, model::Overlay, put,
+    runs, to_svg, to_text, tools,
 };
 use cuelight_base::counted;
 use ratatui::{
@@ -94,11 +88,11 @@ fn scene(canvas: &Canvas<'_>, with_view: bool, buf: &mut Buffer) {
 
 fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
     match canvas.model.view {
-        View::Runs => runs::draw(canvas, buf),
+        View::Runs => runs::draw::draw(canvas, buf),
         View::Dag => dag::draw(canvas, buf),
         View::Gates => gates::draw(canvas, buf),
-        View::Errors => errors::draw(canvas, buf),
-        View::Health => health::draw(canvas, buf),
+        View::Errors => errors::draw::draw(canvas, buf),
+        View::Health => health::draw::draw(canvas, buf),
         View::Logs => logs::draw(canvas, buf),
         View::Time => time::draw(canvas, buf),
         View::Audit => audit::draw::draw(canvas, buf),

@@ -4,12 +4,15 @@
 use super::PaletteRow;
 use crate::{
     Press, Role, View,
+    agents::state::AgentsState,
     audit::state::AuditState,
-    errors::{AgentsState, ErrorsState, HealthState, ToolsState},
+    errors::state::ErrorsState,
     frames::Frames,
     gates::RowKey,
+    health::state::HealthState,
     panes::Panes,
     rung::Rung,
+    tools::state::ToolsState,
     travel::{Comparing, Travel},
 };
 use cuelight_base::{RunId, StepIx, Timestamp};

@@ -2,4 +2,5 @@
 
 pub(super) mod draw;
 pub(super) mod layout;
+pub(super) mod state;
 pub(super) mod update;

@@ -10,18 +10,18 @@ pub(crate) use dialogs::{answer, hears, previewed, refresh};
 pub(crate) use opening::{cannot_be_undone, show};
 pub(crate) use workspace::{fork, hold, reset};
 
-use super::{bulk, gates, requests::submit, toasts::toast};
-use crate::{Intent, Level, Model, Role, Wish, actions::command_for};
+use super::{gates, requests::submit, toasts::toast};
+use crate::{Intent, Level, Model, Role, Wish, actions::command_for, runs};
 use opening::open;
 
 /// A key for an action: at once when it can be taken back, else a dialog.
-pub(super) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+pub(crate) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     if let Some(why) = model.locked() {
         toast(model, &format!("could not {}: {why}", intent.short()), Role::Warn);
         return;
     }
-    if bulk::concerns(model, intent) {
-        return bulk::ask(model, intent);
+    if runs::bulk::concerns(model, intent) {
+        return runs::bulk::ask(model, intent);
     }
     if intent == Intent::Skip && gates::shows_instead(model) {
         return toast(model, "a gate is approved by override: read it to its end, then S", Role::Info);

@@ -88,7 +88,7 @@ fn rows(model: &mut Model) {
 }
 
 /// Moves the cursor; a text that was not under it is read from its begin.
-pub(super) fn select(model: &mut Model, key: Option<RowKey>) {
+pub(crate) fn select(model: &mut Model, key: Option<RowKey>) {
     if model.gates.selected != key {
         if let Some(drawn) = model.gates.drawn
             && let Some(seen) = model.gates.selected.and_then(|selected| model.gates.seen.get_mut(&selected))

@@ -94,11 +94,11 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         return;
     }
     match model.view {
-        View::Runs => super::runs::click(model, column, row),
+        View::Runs => crate::runs::update::click(model, column, row),
         View::Dag => super::steps::click(model, column, row),
         View::Gates => super::gates::click(model, column, row),
         View::Logs => super::logs::click(model, column, row),
-        View::Errors => super::errors::click(model, row),
+        View::Errors => crate::errors::update::click(model, row),
         View::Time => super::time::click(model, row),
         View::Audit => crate::audit::update::click(model, row),
         View::Health | View::Agents | View::Tools => {}

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Opens the form; Tab offers the workflow of the run under the cursor first.
-pub(super) fn open(model: &mut Model) {
+pub(crate) fn open(model: &mut Model) {
     let suggested = model.run().and_then(|run| model.board.run(run)).map(|run| run.plan.file.clone());
     let files = suggested.iter().cloned().collect();
     model.overlay = Some(Overlay::Launch(Box::new(LaunchForm { suggested, files, ..LaunchForm::default() })));

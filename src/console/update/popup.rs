@@ -99,7 +99,7 @@ pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
 }
 
 /// A text over the view, line by line; it may be foreign.
-pub(super) fn show_text(model: &mut Model, title: &str, text: &str, role: Role) {
+pub(crate) fn show_text(model: &mut Model, title: &str, text: &str, role: Role) {
     const LINES_MAX: usize = 1_000;
     let lines = text.lines().take(LINES_MAX).map(|line| (cuelight_base::safe_text(line), role)).collect();
     model.overlay = Some(Overlay::Text(Sheetlet { title: title.to_owned(), lines, top: 0 }));

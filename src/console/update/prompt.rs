@@ -1,10 +1,11 @@
 //! The line in which a search or a filter is typed. A filter shows what it leaves while it is
 //! typed; Esc leaves what stood before.
 
-use super::{editing, runs, steps, toast};
+use super::{editing, steps, toast};
 use crate::{
     Intent, Model, Role, View, Wish,
     model::{Prompt, PromptKind},
+    runs,
     searches::problem,
 };
 
@@ -40,11 +41,11 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
             }
             model.runs.find = text;
             match model.view {
-                View::Runs => runs::find(model, true),
+                View::Runs => runs::update::find(model, true),
                 View::Dag => steps::find(model),
                 View::Gates => {}
                 View::Logs => super::logs::find(model),
-                View::Errors => super::errors::find(model, true),
+                View::Errors => crate::errors::update::find(model, true),
                 View::Time => super::time::find(model, true),
                 View::Audit => crate::audit::update::find(model, true),
                 View::Health | View::Agents | View::Tools => {}

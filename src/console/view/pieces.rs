@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 pub(crate) type Pieces = Vec<(String, Style)>;
 
 /// The width of a line in cells.
-pub(super) fn width_of(pieces: &Pieces) -> usize {
+pub(crate) fn width_of(pieces: &Pieces) -> usize {
     pieces.iter().map(|(text, _)| text.width()).sum()
 }
 

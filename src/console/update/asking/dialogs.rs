@@ -10,7 +10,8 @@ use crate::{
     dialog::Step,
     layout,
     model::{Overlay, Previews},
-    update::{bulk, deciding, editing, requests::ask_preview, toasts::toast, travel},
+    runs,
+    update::{deciding, editing, requests::ask_preview, toasts::toast, travel},
 };
 use cuelight_base::Timestamp;
 use cuelight_engine::{Command, Event, Refusal};
@@ -55,7 +56,7 @@ pub(crate) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
                 Some(why) => toast(model, &format!("could not do that: {why}"), Role::Warn),
                 None => {
                     if is_bulk {
-                        bulk::clear(model);
+                        runs::bulk::clear(model);
                     }
                     if commands.iter().any(|command| matches!(command, Command::Fork { .. })) {
                         travel::end(model);

@@ -1,11 +1,17 @@
 //! The failure under the cursor: what happened, what it caused, what mended it before, its calls, and what can be done.
 
-use super::{
-    Canvas,
-    errors::{mark_of, name_of, severity_role, what_now},
-    pieces::{Pieces, put_pieces, wrapped},
+use super::draw::{mark_of, name_of, severity_role, what_now};
+use crate::{
+    Intent, Role,
+    actions::error_command,
+    layout,
+    marks::age,
+    pane,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+    },
 };
-use crate::{Intent, Role, actions::error_command, layout, marks::age, pane};
 use cuelight_base::{counted, safe_text};
 use cuelight_engine::{Purpose, StepState};
 use cuelight_projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words};

@@ -1,16 +1,15 @@
-//! State of the views of failures and of health: rows, order, filter, the consequences of a failure, and the
-//! period shown. Part of the model; changed by `update` only.
+//! State of the view of failures: rows, order, filter, and the consequences of a failure. Part of the model; changed
+//! by `update` only.
 
 use cuelight_base::{FailureMode, Seq, Severity};
 use cuelight_engine::StepState;
-use cuelight_projection::Period;
 
 /// Stretches of the trend of a day.
 pub(super) const TREND_STEPS: usize = 96;
 
 /// State of the list of failures.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ErrorsState {
+pub(crate) struct ErrorsState {
     pub selected: Option<Seq>,
     /// The visible rows, in order.
     pub rows: Vec<ErrorRow>,
@@ -30,14 +29,14 @@ pub(super) struct ErrorsState {
 
 /// One row of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ErrorRow {
+pub(crate) enum ErrorRow {
     /// The head of those with one mode: how many, and how many of them stand.
     Head(FailureMode, usize, usize),
     Error(Seq),
 }
 
 impl ErrorRow {
-    pub(super) const fn error(self) -> Option<Seq> {
+    pub(crate) const fn error(self) -> Option<Seq> {
         match self {
             Self::Head(..) => None,
             Self::Error(id) => Some(id),
@@ -47,7 +46,7 @@ impl ErrorRow {
 
 /// By what failures are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ErrorOrder {
+pub(crate) enum ErrorOrder {
     /// Unattended failures first, the most severe on top.
     #[default]
     Need,
@@ -60,7 +59,7 @@ pub(super) enum ErrorOrder {
 }
 
 impl ErrorOrder {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Need => "need",
             Self::Time => "time",
@@ -69,7 +68,7 @@ impl ErrorOrder {
         }
     }
 
-    pub(super) const fn next(self) -> Self {
+    pub(crate) const fn next(self) -> Self {
         match self {
             Self::Need => Self::Time,
             Self::Time => Self::Mode,
@@ -81,7 +80,7 @@ impl ErrorOrder {
 
 /// The failures of the last 24 hours.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DayOfErrors {
+pub(crate) struct DayOfErrors {
     /// By severity, the worst first.
     pub severities: [(u32, Option<Severity>); 4],
     /// By family of the mode, the most first.
@@ -97,7 +96,7 @@ pub(super) struct DayOfErrors {
 
 /// Consequences of a failure.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Aftermath {
+pub(crate) struct Aftermath {
     /// The failure, and the board.
     pub of: Option<(Seq, Seq)>,
     /// Steps that never ran because of it: their names, and how many there are.
@@ -106,30 +105,4 @@ pub(super) struct Aftermath {
     /// Steps that were undone, or are to be.
     pub undone: Vec<(String, StepState)>,
     pub undone_count: usize,
-}
-
-/// State of the view of health.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HealthState {
-    pub period: Period,
-    /// The reason under the cursor.
-    pub reason: usize,
-}
-
-/// State of the list of tools.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ToolsState {
-    pub selected: usize,
-}
-
-/// State of the view of agents.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AgentsState {
-    pub selected: usize,
-    /// The agents described by files, as far as the files were read.
-    pub known: cuelight_projection::AgentsAbout,
-    /// When they were last asked for.
-    pub read_at: Option<cuelight_base::Timestamp>,
-    /// The question that is under way.
-    pub asked: Option<u64>,
 }

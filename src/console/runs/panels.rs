@@ -1,7 +1,8 @@
 //! The lower panes of Runs that take keys: gates and failures of all runs, in the order on the screen. Each
 //! has a cursor that stays on its row. `update/runs_panels` handles the keys.
 
-use super::{Model, layout, model::RunsPanel};
+use super::state::RunsPanel;
+use crate::{Model, layout};
 use cuelight_projection::{ErrorView, GateView};
 use std::{cmp::Reverse, sync::Arc};
 

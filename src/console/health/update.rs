@@ -1,17 +1,19 @@
 //! Health: over which period is looked, and the way from a reason to the failures behind it.
 
-use super::{moving, places, toast};
-use crate::{Intent, Model, Role, View, Wish, layout};
+use crate::{
+    Intent, Model, Role, View, Wish, layout,
+    update::{moving, places, toast},
+};
 
 /// Keeps the cursor on a reason.
-pub(super) fn refresh(model: &mut Model) {
+pub(crate) fn refresh(model: &mut Model) {
     if model.view == View::Health {
         let last = model.board.vitals().reasons().len().saturating_sub(1);
         model.workspace.health.reason = model.workspace.health.reason.min(last);
     }
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let reasons = model.board.vitals().reasons();
     let page = usize::from(layout::frame(model.size).body.height / 3);
     if let Some(to) = moving::moved(intent, model.workspace.health.reason, reasons.len(), page, count) {

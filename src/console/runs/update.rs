@@ -1,18 +1,22 @@
 //! The list of runs: which are shown, in what order, and the cursor, which stays on its run when others come and go.
 
-use super::{bulk, moving, places, toast};
+use super::{
+    bulk,
+    state::{RowsOf, RunOrder},
+};
 use crate::{
     Intent, Mark, Model, Query, Role, View, Wish, layout,
     marks::{mark_of_run, word_of_risk, word_of_run},
-    model::{PromptKind, RowsOf, RunOrder},
+    model::PromptKind,
     searches::OF_RUNS,
+    update::{moving, places, toast},
 };
 use cuelight_base::RunId;
 use cuelight_projection::{Board, RunSummary};
 use std::cmp::Reverse;
 
 /// Brings rows, cursor and scroll up to date.
-pub(super) fn refresh(model: &mut Model) {
+pub(crate) fn refresh(model: &mut Model) {
     // A filter shows what it leaves while it is typed.
     let typed =
         model.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Filter && model.view == View::Runs);
@@ -112,7 +116,7 @@ fn need(run: &RunSummary) -> u8 {
     }
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let at = model.runs.cursor();
     let page = usize::from(layout::runs(model).rows.height);
     if let Some(to) = moving::moved(intent, at, model.runs.rows.len(), page, count) {
@@ -130,7 +134,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Mark => bulk::mark(model, count),
         Intent::MarkRange => bulk::mark_range(model),
         Intent::MarkAll => bulk::mark_all(model),
-        Intent::NewRun if model.runs.find.is_empty() => super::launching::open(model),
+        Intent::NewRun if model.runs.find.is_empty() => crate::update::launching::open(model),
         Intent::NextMatch | Intent::NewRun => find(model, true),
         Intent::PreviousMatch => find(model, false),
         Intent::Escape => escape(model),
@@ -159,7 +163,7 @@ fn escape(model: &mut Model) {
 }
 
 /// To the next row that the search fits, around the end of the list.
-pub(super) fn find(model: &mut Model, forward: bool) {
+pub(crate) fn find(model: &mut Model, forward: bool) {
     let query = Query::parse(&model.runs.find, OF_RUNS);
     let (at, len) = (model.runs.cursor(), model.runs.rows.len());
     if query.is_empty() || len == 0 {
@@ -178,8 +182,8 @@ pub(super) fn find(model: &mut Model, forward: bool) {
 }
 
 /// A click on a row selects it, one on the head of a column sorts by it.
-pub(super) fn click(model: &mut Model, column: u16, row: u16) {
-    if super::runs_panels::click(model, column, row) {
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
+    if super::panels_keys::click(model, column, row) {
         return;
     }
     let places = layout::runs(model);

@@ -1,17 +1,14 @@
 //! Runs: the list, and beside or under it what is known of the run under the cursor.
 
-use super::{
-    Canvas,
-    pieces::{Column, put_cell},
-    preview, runs_lower,
-};
+use super::{lower, panels::focused, preview, state::RunsPanel};
 use crate::{
     Link, Mark, Role, fill, gauge, layout,
     marks::{age, mark_of_run, word_of_run},
-    meter_role,
-    model::RunsPanel,
-    pane, put, put_right,
-    runs_panels::focused,
+    meter_role, pane, put, put_right,
+    view::{
+        canvas::Canvas,
+        pieces::{Column, put_cell},
+    },
 };
 use cuelight_base::{RunId, safe_text};
 use cuelight_projection::RunSummary;
@@ -20,7 +17,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 /// The longest filter in the title.
 const FILTER_MAX: usize = 36;
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::runs(canvas.model);
     let boxed = layout::is_boxed(canvas.model);
     let inside =
@@ -30,7 +27,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         preview::draw(canvas, area, buf);
     }
     if let Some(areas) = places.lower {
-        runs_lower::draw(canvas, areas, buf);
+        lower::draw(canvas, areas, buf);
     }
 }
 

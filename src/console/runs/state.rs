@@ -1,6 +1,6 @@
 //! State of the list of runs: cursor, filter, order and marks.
 
-use super::dag_state::Picture;
+use crate::model::Picture;
 use cuelight_base::{GateId, RunId, Seq};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -95,7 +95,7 @@ impl RunOrder {
     }
 
     /// The order that the head of a column stands for.
-    pub(crate) fn of_column(title: &str) -> Option<Self> {
+    pub(super) fn of_column(title: &str) -> Option<Self> {
         let title = match title {
             "RUN" => "AGE",
             "STEPS" => "PROGRESS",

@@ -1,14 +1,14 @@
 //! Preview of the run under the cursor: its steps as signs or as a small graph, its activity and the reason,
 //! its next steps, its usage, and its last events.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, width_of},
-};
 use crate::{
     DagView, Mark, Role, dag, gauge, layout,
     marks::{age, mark_of_gate, mark_of_step, word_of_risk, word_of_run},
     pane,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, width_of},
+    },
 };
 use cuelight_base::{counted, safe_text};
 use cuelight_engine::StepState;

@@ -1,13 +1,13 @@
 //! Marks in the list of runs, and what is asked for all marked runs at once: one dialog that lists them all, at the level
 //! of the action, for runs of low risk that were on the screen.
 
-use super::{asking, toast};
 use crate::{
     About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View,
     actions::undoes,
     dialog::fact,
     layout,
     marks::{age, word_of_run},
+    update::{asking, toast},
 };
 use cuelight_base::{RunId, counted};
 use cuelight_engine::{Command, RunState};
@@ -58,7 +58,7 @@ pub(super) fn mark_all(model: &mut Model) {
 }
 
 /// Takes all marks away.
-pub(super) fn clear(model: &mut Model) {
+pub(crate) fn clear(model: &mut Model) {
     model.runs.marked.clear();
     model.runs.marked_seen.clear();
     model.runs.marked_last = None;
@@ -74,7 +74,7 @@ pub(super) fn forget_gone(model: &mut Model) {
 }
 
 /// A frame was drawn: the marked rows on it have been seen.
-pub(super) fn drawn(model: &mut Model) {
+pub(crate) fn drawn(model: &mut Model) {
     let runs = &mut model.runs;
     if model.view != View::Runs || model.overlay.is_some() || runs.marked.is_empty() {
         return;
@@ -86,13 +86,13 @@ pub(super) fn drawn(model: &mut Model) {
 }
 
 /// True if an action concerns all marked runs.
-pub(super) fn concerns(model: &Model, intent: Intent) -> bool {
+pub(crate) fn concerns(model: &Model, intent: Intent) -> bool {
     let acts = matches!(intent, Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Compensate);
     acts && model.view == View::Runs && !model.runs.marked.is_empty()
 }
 
 /// Opens the dialog for all marked runs, or says why not.
-pub(super) fn ask(model: &mut Model, intent: Intent) {
+pub(crate) fn ask(model: &mut Model, intent: Intent) {
     let verb = verb_of(model, intent);
     let refuse =
         |model: &mut Model, why: &str| toast(model, &format!("could not {verb} them: {why}"), Role::Warn);

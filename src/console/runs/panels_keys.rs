@@ -1,17 +1,19 @@
 //! Keys in the lower panes of Runs: Tab goes from pane to pane, Enter opens what is under the cursor in its own view.
 
-use super::{gates, moving, places, toast};
+use super::{
+    panels::{self, focused},
+    state::RunsPanel,
+};
 use crate::{
     Intent, Model, Role, View,
     intent::Group,
     layout,
-    model::RunsPanel,
-    runs_panels::{self, focused},
+    update::{gates, moving, places, toast},
 };
 use cuelight_projection::Attention;
 
 /// Handles a key for one of the panes; returns false if the key is not for them.
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool {
     let Some(lower) = layout::runs(model).lower.filter(|_| !model.look.reader) else {
         if intent == Intent::NextPanel {
             toast(model, "the list alone takes keys on a screen of this size", Role::Info);
@@ -31,8 +33,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
             toast(model, "a run is not under the cursor here; Esc goes back to the list", Role::Warn);
         }
         RunsPanel::Gates => {
-            let rows = runs_panels::gates(model);
-            let at = runs_panels::gate_row(model, &rows);
+            let rows = panels::gates(model);
+            let at = panels::gate_row(model, &rows);
             let page = usize::from(lower[0].height.saturating_sub(3));
             if let Some(to) = moving::moved(intent, at, rows.len(), page, count) {
                 let gate = rows.get(to).map(|row| row.id);
@@ -46,8 +48,8 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
             }
         }
         RunsPanel::Errors => {
-            let rows = runs_panels::errors(model);
-            let at = runs_panels::error_row(model, &rows);
+            let rows = panels::errors(model);
+            let at = panels::error_row(model, &rows);
             let page = usize::from(lower[1].height.saturating_sub(3));
             if let Some(to) = moving::moved(intent, at, rows.len(), page, count) {
                 let error = rows.get(to).map(|row| row.id);
@@ -76,16 +78,16 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     let place = |area: ratatui::layout::Rect, cursor: usize| {
         let inside = layout::inset(area, 1, 2, 1);
         let offset = row.checked_sub(inside.y).filter(|_| inside.contains(at))?;
-        Some(runs_panels::top(cursor, inside.height + 1) + usize::from(offset))
+        Some(panels::top(cursor, inside.height + 1) + usize::from(offset))
     };
     if areas[0].contains(at) {
-        let rows = runs_panels::gates(model);
-        let hit = place(areas[0], runs_panels::gate_row(model, &rows)).and_then(|place| rows.get(place));
+        let rows = panels::gates(model);
+        let hit = place(areas[0], panels::gate_row(model, &rows)).and_then(|place| rows.get(place));
         let gate = hit.map(|hit| hit.id).or(model.runs.focus.gate);
         (model.runs.focus.panel, model.runs.focus.gate) = (RunsPanel::Gates, gate);
     } else if areas[1].contains(at) {
-        let rows = runs_panels::errors(model);
-        let hit = place(areas[1], runs_panels::error_row(model, &rows)).and_then(|place| rows.get(place));
+        let rows = panels::errors(model);
+        let hit = place(areas[1], panels::error_row(model, &rows)).and_then(|place| rows.get(place));
         let error = hit.map(|hit| hit.id).or(model.runs.focus.error);
         (model.runs.focus.panel, model.runs.focus.error) = (RunsPanel::Errors, error);
     } else {

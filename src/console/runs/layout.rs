@@ -1,7 +1,10 @@
 //! The places on the screen of the list of runs.
 
-use super::{Column, Width, columns, frame, inset, split_across, split_down};
-use crate::{Model, panes::Share};
+use crate::{
+    Model,
+    layout::{Column, Width, columns, frame, inset, split_across, split_down},
+    panes::Share,
+};
 use ratatui::layout::Rect;
 
 /// The parts of the Runs view.

@@ -1,13 +1,15 @@
 //! Health: the number and what takes from it, golden signals over a period, workflows, checks, budgets, and this screen.
 //! The projection computes; here it is only shown.
 
-use super::{
-    Canvas, main_pane,
-    pieces::{Column, Pieces, columns, put_cell, put_pieces},
-    popup::select_row,
-};
 use crate::{
-    Glyphs, Link, Role, Width, condensed, gauge, layout, marks::age, meter_role, pane, put, sparkline,
+    Glyphs, Link, Role, Width, condensed, gauge, layout,
+    marks::age,
+    meter_role, pane, put, sparkline,
+    view::{
+        canvas::{Canvas, main_pane},
+        pieces::{Column, Pieces, columns, put_cell, put_pieces},
+        popup::select_row,
+    },
 };
 use cuelight_base::{Circuit, Score, Span, counted, plural, safe_text};
 use cuelight_projection::{Beat, Check, Grade, Percentiles, Period, Reason, Signals, Tally, overall};
@@ -16,7 +18,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// An hour, for what the health was.
 const HOUR: Span = Span::seconds(3600);
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let frame = layout::frame(canvas.model.size);
     let body = frame.body;
     let (wide, halves) = match frame.width {

@@ -1,13 +1,17 @@
 //! Errors: the failures, and below them counts of the day. `errors_side` draws the details of the failure
 //! under the cursor.
 
-use super::{
-    Canvas, errors_side,
-    pieces::{Column, Pieces, columns, put_cell, put_pieces},
-    popup::select_row,
-};
+use super::{side, state::ErrorRow};
 use crate::{
-    Mark, Role, errors::ErrorRow, layout, marks::age, model::PromptKind, pane, put, put_right, sparkline,
+    Mark, Role, layout,
+    marks::age,
+    model::PromptKind,
+    pane, put, put_right, sparkline,
+    view::{
+        canvas::Canvas,
+        pieces::{Column, Pieces, columns, put_cell, put_pieces},
+        popup::select_row,
+    },
 };
 use cuelight_base::{Seq, Severity, safe_text};
 use cuelight_projection::{ErrorState, ErrorView, Fix};
@@ -17,7 +21,7 @@ use unicode_width::UnicodeWidthStr;
 /// Types and families that are named in one line.
 const NAMES_MAX: usize = 6;
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::errors(canvas.model);
     let (title, count) = words(canvas, places.rows);
     let inside = if layout::is_boxed(canvas.model) {
@@ -34,11 +38,11 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
         day(canvas, area, buf);
     }
     if let Some(area) = places.preview {
-        errors_side::preview(canvas, area, places.lower.is_none(), buf);
+        side::preview(canvas, area, places.lower.is_none(), buf);
     }
     if let Some([left, right]) = places.lower {
-        errors_side::choices(canvas, left, buf);
-        errors_side::calls(canvas, right, buf);
+        side::choices(canvas, left, buf);
+        side::calls(canvas, right, buf);
     }
 }
 
@@ -60,7 +64,7 @@ fn words(canvas: &Canvas<'_>, rows: Rect) -> (String, String) {
 }
 
 /// `3 open, 2 urgent`: the header counts those that are urgent.
-pub(super) fn open_words(canvas: &Canvas<'_>, open: usize) -> String {
+pub(crate) fn open_words(canvas: &Canvas<'_>, open: usize) -> String {
     match canvas.model.board.urgent_error_count() {
         urgent if urgent == open || urgent == 0 => format!("{open} open"),
         urgent => format!("{open} open, {urgent} urgent"),
@@ -183,7 +187,7 @@ pub(super) fn mark_of(error: &ErrorView) -> Mark {
 }
 
 /// The role of a severity; of what is handled it does not stand out.
-pub(super) fn severity_role(error: &ErrorView) -> Role {
+pub(crate) fn severity_role(error: &ErrorView) -> Role {
     if error.is_open() { role_of(error.record.severity) } else { Role::Muted }
 }
 

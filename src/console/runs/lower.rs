@@ -1,19 +1,21 @@
 //! The lower rows of Runs on a large screen: gates, errors, health and the last events, of all runs.
 
 use super::{
-    Canvas,
-    errors::{open_words, severity_role},
-    pieces::{Pieces, columns, put_cell, put_pieces},
-    popup::select_row,
+    panels::{self, focused},
     preview::role_of,
+    state::RunsPanel,
 };
 use crate::{
-    Intent, Mark, Role, gauge, layout,
+    Intent, Mark, Role,
+    errors::draw::{open_words, severity_role},
+    gauge, layout,
     marks::{age, mark_of_gate, word_of_risk},
-    meter_role,
-    model::RunsPanel,
-    pane, put,
-    runs_panels::{self, focused},
+    meter_role, pane, put,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, columns, put_cell, put_pieces},
+        popup::select_row,
+    },
 };
 use cuelight_base::safe_text;
 use cuelight_projection::{ErrorState, ErrorView, GateView, Health};
@@ -28,8 +30,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, areas: [Rect; 4], buf: &mut Buffer) {
 
 fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    let open = runs_panels::gates(model);
-    let at = (focused(model) == RunsPanel::Gates).then(|| runs_panels::gate_row(model, &open));
+    let open = panels::gates(model);
+    let at = (focused(model) == RunsPanel::Gates).then(|| panels::gate_row(model, &open));
     let title = match open.iter().map(|gate| gate.ask.opened_at).min() {
         Some(oldest) => format!("gates  {} waiting, oldest {}", open.len(), age(model.now.since(oldest))),
         None => "gates".to_owned(),
@@ -56,7 +58,7 @@ fn gates(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    let top = runs_panels::top(at.unwrap_or(0), inside.height);
+    let top = panels::top(at.unwrap_or(0), inside.height);
     let shown = open.iter().enumerate().skip(top);
     for ((row, gate), y) in shown.zip(inside.y + 1..inside.bottom()) {
         let mark = mark_of_gate(gate, model.now);
@@ -112,8 +114,8 @@ fn gate_cell(canvas: &Canvas<'_>, gate: &GateView, title: &str) -> String {
 
 fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
-    let all = runs_panels::errors(model);
-    let at = (focused(model) == RunsPanel::Errors).then(|| runs_panels::error_row(model, &all));
+    let all = panels::errors(model);
+    let at = (focused(model) == RunsPanel::Errors).then(|| panels::error_row(model, &all));
     let open = all.iter().filter(|error| error.is_open()).count();
     let title =
         if all.is_empty() { "errors".to_owned() } else { format!("errors  {}", open_words(canvas, open)) };
@@ -138,7 +140,7 @@ fn errors(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     for column in &table {
         put_cell(buf, inside, *column, inside.y, (column.title, canvas.style(Role::Muted)), canvas.glyphs);
     }
-    let top = runs_panels::top(at.unwrap_or(0), inside.height);
+    let top = panels::top(at.unwrap_or(0), inside.height);
     for ((row, error), y) in all.iter().enumerate().skip(top).zip(inside.y + 1..inside.bottom()) {
         let mark = match error.state {
             ErrorState::Retrying(_) => Mark::Retry,

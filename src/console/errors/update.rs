@@ -1,12 +1,11 @@
 //! The list of failures: which are shown, in what order, what each of them caused, and what can be said of it.
 
-use super::{asking, moving, places, popup, toast};
+use super::state::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS};
 use crate::{
-    Intent, Model, Query, Role, View, Wish,
-    errors::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS},
-    layout,
+    Intent, Model, Query, Role, View, Wish, layout,
     model::PromptKind,
     searches::OF_ERRORS,
+    update::{asking, moving, places, popup, toast},
 };
 use cuelight_base::{FailureMode, Seq, Severity, Timestamp};
 use cuelight_engine::{StepState, Why};
@@ -19,7 +18,7 @@ const QUARTER: i64 = 900_000;
 const NAMES_MAX: usize = 32;
 
 /// Brings rows, cursor, scroll and what is known of the failure under the cursor up to date.
-pub(super) fn refresh(model: &mut Model) {
+pub(crate) fn refresh(model: &mut Model) {
     if model.view != View::Errors {
         return;
     }
@@ -219,7 +218,7 @@ fn listed(model: &Model) -> (Vec<Seq>, usize) {
     (shown, at.unwrap_or(0))
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     let page = usize::from(layout::errors(model).rows.height);
     // The cursor goes from failure to failure; heads are passed over.
     let (shown, at) = listed(model);
@@ -280,7 +279,7 @@ fn show_whole(model: &mut Model) {
 }
 
 /// To the next failure that the search fits, around the end of the list.
-pub(super) fn find(model: &mut Model, forward: bool) {
+pub(crate) fn find(model: &mut Model, forward: bool) {
     let query = Query::parse(&model.workspace.errors.find, OF_ERRORS);
     let (shown, at) = listed(model);
     let len = shown.len();
@@ -299,7 +298,7 @@ pub(super) fn find(model: &mut Model, forward: bool) {
     }
 }
 
-pub(super) fn click(model: &mut Model, row: u16) {
+pub(crate) fn click(model: &mut Model, row: u16) {
     let rows = layout::errors(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.workspace.errors.top + usize::from(row - rows.y);

@@ -1,7 +1,9 @@
 //! The places on the screen of failures.
 
-use super::{Width, frame, inset, split_across, split_beside, split_down};
-use crate::Model;
+use crate::{
+    Model,
+    layout::{Width, frame, inset, split_across, split_beside, split_down},
+};
 use ratatui::layout::Rect;
 
 /// The parts of the Errors view.
