@@ -1,19 +1,17 @@
 //! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
-mod dag;
-mod gates;
 mod header;
 mod logs;
 mod time;
-mod travel;
+pub(super) mod travel;
 
 pub(super) use crate::audit::layout::{AuditLayout, audit};
 pub(super) use crate::errors::layout::errors;
+pub(super) use crate::gates::layout::{FormLayout, form, gates};
+pub(super) use crate::graph::layout::dag;
 pub(super) use crate::runs::layout::{runs, runs_columns};
 pub(super) use crate::tools::layout::tools;
-pub(super) use dag::dag;
-pub(super) use gates::{FormLayout, form, gates};
 pub(super) use header::{badge, place, tab_at, tabs};
 pub(super) use logs::logs;
 pub(super) use time::{TimeLayout, time};

@@ -2,7 +2,6 @@
 //! be drawn again. Changed by `update` only; `view` reads it.
 
 mod chrome;
-mod dag_state;
 mod logs_state;
 mod mode;
 mod overlay;
@@ -13,7 +12,6 @@ mod views;
 pub(super) use chrome::{
     Keyboard, Letter, Notices, Past, Place, Places, TerminalState, Toast, WorkspaceViews,
 };
-pub(super) use dag_state::{Arranging, Basis, DagState, Near, Picture, Pictures, WhatIf};
 pub(super) use logs_state::{LogPart, LogsState, Question, Reading};
 pub use mode::Mode;
 pub(super) use overlay::{
@@ -25,7 +23,12 @@ pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
 
 use crate::{
-    Keymap, Link, gantt::TimeState, gates::GatesState, panes::Panes, runs::state::RunsState,
+    Keymap, Link,
+    gantt::TimeState,
+    gates::state::GatesState,
+    graph::state::{DagState, Pictures},
+    panes::Panes,
+    runs::state::RunsState,
     travel::IN_THE_PAST,
 };
 use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};

@@ -4,19 +4,14 @@
 //! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
 
 pub(super) mod asking;
-mod batch;
 mod command_line;
 mod copying;
-mod deciding;
-mod editing;
-mod forming;
-pub(super) mod gates;
+pub(super) mod editing;
 mod general;
-pub(super) mod graph;
 mod help;
 pub(super) mod launching;
 mod leaving;
-mod logs;
+pub(super) mod logs;
 mod logs_read;
 mod logs_rows;
 mod logs_told;
@@ -27,20 +22,18 @@ mod panes;
 pub(super) mod places;
 pub(super) mod popup;
 mod prompt;
-mod requests;
+pub(super) mod requests;
 mod siblings;
-mod steps;
 mod time;
 mod time_marks;
 mod toasts;
 mod travel;
 mod travel_compare;
-mod what_if;
 mod why;
 
 use crate::{
     Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish, agents,
-    audit, errors, health,
+    audit, errors, gates, graph, health,
     keymap::{digit, is_interrupt, is_suspend},
     layout,
     model::{Asker, Overlay, Undoable},
@@ -70,7 +63,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         }
         Message::Paste { text, at } => {
             clock(model, at);
-            if !forming::paste(model, &text) {
+            if !gates::forming::paste(model, &text) {
                 editing::paste(model, &text, at);
             }
         }
@@ -81,13 +74,13 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => match model.requests.asking.remove(&request) {
-            Some(Asker::WhatIf) => what_if::answered(model, request, &outcome),
+            Some(Asker::WhatIf) => graph::what_if::answered(model, request, &outcome),
             _ => asking::previewed(model, request, outcome),
         },
         Message::Sheet { request, sheet } => arrived(model, request, sheet, &mut wishes),
         Message::Arranged { request, arranged, took, at } => {
             clock(model, at);
-            graph::arrived(model, request, arranged, took);
+            graph::pictures::arrived(model, request, arranged, took);
         }
         Message::Output { attempt, from, bytes, came } => {
             logs_read::hear(model, attempt, (from, &bytes), came)
@@ -109,7 +102,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
                 model.gates.drawn = None;
                 return wishes;
             }
-            gates::drawn(model, at);
+            gates::update::drawn(model, at);
             runs::bulk::drawn(model);
             if layout::frame(model.size).width != Width::TooSmall {
                 match &mut model.overlay {
@@ -135,7 +128,7 @@ fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>
         Some(Asker::Agents) => agents::update::read(model, sheet),
         Some(Asker::Audit) => audit::update::read(model, request, sheet),
         Some(Asker::Compare) => travel_compare::read(model, request, sheet),
-        Some(Asker::Gates) => gates::arrived(model, request, sheet, wishes),
+        Some(Asker::Gates) => gates::update::arrived(model, request, sheet, wishes),
         Some(Asker::Launch) => launching::read(model, request, sheet),
         Some(Asker::Logs) => logs_read::read(model, request, sheet),
         Some(Asker::TimeMarks) => time_marks::read(model, request, sheet),
@@ -149,11 +142,11 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     travel::refresh(model, wishes);
     travel_compare::refresh(model, wishes);
     runs::update::refresh(model);
-    graph::refresh(model, wishes);
-    steps::refresh(model, wishes);
-    what_if::refresh(model, wishes);
-    gates::refresh(model, wishes);
-    forming::refresh(model);
+    graph::pictures::refresh(model, wishes);
+    graph::update::refresh(model, wishes);
+    graph::what_if::refresh(model, wishes);
+    gates::update::refresh(model, wishes);
+    gates::forming::refresh(model);
     launching::refresh(model, wishes);
     logs::refresh(model, wishes);
     errors::update::refresh(model);
@@ -239,7 +232,7 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
         }
         return;
     }
-    if forming::takes(model, press) {
+    if gates::forming::takes(model, press) {
         return;
     }
     if editing::takes(model, press) {
@@ -307,7 +300,7 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
     }
     let chosen = match &model.overlay {
         Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
-        Some(Overlay::Form(_)) => return forming::act(model, intent, wishes),
+        Some(Overlay::Form(_)) => return gates::forming::act(model, intent, wishes),
         Some(Overlay::Launch(_)) => return launching::act(model, intent, wishes),
         Some(Overlay::Leaving(_)) => return leaving::act(model, intent, wishes),
         Some(Overlay::Palette(_)) => palette::act(model, intent, wishes),
@@ -338,15 +331,15 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
     if intent == Intent::NextPanel && model.view != View::Gates {
         return toast(model, "one pane takes keys here; 1 to 8 show the other views", Role::Info);
     }
-    if (model.view == View::Gates && deciding::act(model, intent, wishes))
+    if (model.view == View::Gates && gates::deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)
     {
         return;
     }
     match model.view {
         View::Runs => runs::update::act(model, intent, count, wishes),
-        View::Dag => steps::act(model, intent, count, wishes),
-        View::Gates => gates::act(model, intent, count, wishes),
+        View::Dag => graph::update::act(model, intent, count, wishes),
+        View::Gates => gates::update::act(model, intent, count, wishes),
         View::Errors => errors::update::act(model, intent, count, wishes),
         View::Health => health::update::act(model, intent, count, wishes),
         View::Logs => logs::act(model, intent, count, wishes),
@@ -379,7 +372,7 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
 }
 
 fn answered(model: &mut Model, request: u64, answer: Answer) {
-    gates::answered(model, request, &answer);
+    gates::update::answered(model, request, &answer);
     let Some(pending) = model.requests.pending.remove(&request) else {
         if let Answer::Noted(text) | Answer::NotRecorded(text) = answer {
             toast(model, &text, Role::Info);

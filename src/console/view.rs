@@ -4,13 +4,8 @@
 //! One file for each view and each thing that lies over it. `layout` places them.
 
 pub(super) mod canvas;
-mod dag;
-mod dag_side;
 mod dialog;
-mod form;
 mod frame;
-mod gates;
-mod gates_side;
 mod help;
 mod launching;
 mod leaving;
@@ -24,8 +19,8 @@ mod time;
 mod travel;
 
 use crate::{
-    Depth, Model, Role, Theme, View, Width, agents, audit, errors, fill, health, layout, model::Overlay, put,
-    runs, to_svg, to_text, tools,
+    Depth, Model, Role, Theme, View, Width, agents, audit, errors, fill, gates, graph, health, layout,
+    model::Overlay, put, runs, to_svg, to_text, tools,
 };
 use cuelight_base::counted;
 use ratatui::{
@@ -33,7 +28,7 @@ use ratatui::{
     layout::Rect,
 };
 
-use canvas::{Canvas, main_pane};
+use canvas::Canvas;
 
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
@@ -89,8 +84,8 @@ fn scene(canvas: &Canvas<'_>, with_view: bool, buf: &mut Buffer) {
 fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
     match canvas.model.view {
         View::Runs => runs::draw::draw(canvas, buf),
-        View::Dag => dag::draw(canvas, buf),
-        View::Gates => gates::draw(canvas, buf),
+        View::Dag => graph::draw::draw(canvas, buf),
+        View::Gates => gates::draw::draw(canvas, buf),
         View::Errors => errors::draw::draw(canvas, buf),
         View::Health => health::draw::draw(canvas, buf),
         View::Logs => logs::draw(canvas, buf),
@@ -138,7 +133,7 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         Some(Overlay::Palette(palette)) => palette::draw(canvas, palette, body, buf),
         Some(Overlay::Help(state)) => help::draw(canvas, state, body, buf),
         Some(Overlay::Menu { selected }) => popup::menu(canvas, *selected, body, buf),
-        Some(Overlay::Form(form)) => form::draw(canvas, form, body, buf),
+        Some(Overlay::Form(form)) => gates::form::draw(canvas, form, body, buf),
         Some(Overlay::Launch(form)) => launching::draw(canvas, form, body, buf),
         Some(Overlay::Leaving(leaving)) => leaving::draw(canvas, leaving, body, buf),
         Some(Overlay::Text(sheetlet)) => popup::text(canvas, sheetlet, body, buf),

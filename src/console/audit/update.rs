@@ -3,9 +3,9 @@
 
 use super::state::{ChainState, FIELDS, Side, Window, json_lines};
 use crate::{
-    Intent, Lookup, Model, Query, Role, Sheet, View, Wish, layout,
+    Intent, Lookup, Model, Query, Role, Sheet, View, Wish, graph, layout,
     model::{Asker, Overlay, Sheetlet},
-    update::{graph, moving, places, toast},
+    update::{moving, places, toast},
 };
 use cuelight_base::{Seq, counted, safe_text};
 use cuelight_projection::{Attention, Record, TrailRow};
@@ -370,7 +370,7 @@ fn go_there(model: &mut Model) {
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
     places::go(model, View::Dag);
-    graph::begin(model);
+    graph::pictures::begin(model);
     if let Some(step) = row.step {
         model.dag.view.selected = Some(step.0);
     }

@@ -83,7 +83,7 @@ pub(crate) fn inside_travel((width, height): (u16, u16)) -> TravelLayout {
     }
 }
 
-pub(super) fn beside(right: Rect, shows_map: bool) -> (Rect, Option<Rect>) {
+pub(crate) fn beside(right: Rect, shows_map: bool) -> (Rect, Option<Rect>) {
     if !shows_map || right.height < 20 {
         return (right, None);
     }

@@ -8,7 +8,7 @@ use crate::{
     audit::state::AuditState,
     errors::state::ErrorsState,
     frames::Frames,
-    gates::RowKey,
+    gates::state::RowKey,
     health::state::HealthState,
     panes::Panes,
     rung::Rung,

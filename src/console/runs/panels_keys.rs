@@ -5,10 +5,10 @@ use super::{
     state::RunsPanel,
 };
 use crate::{
-    Intent, Model, Role, View,
+    Intent, Model, Role, View, gates,
     intent::Group,
     layout,
-    update::{gates, moving, places, toast},
+    update::{moving, places, toast},
 };
 use cuelight_projection::Attention;
 
@@ -41,7 +41,7 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>) -> bool
                 model.runs.focus.gate = gate;
             } else if opens(intent) {
                 let key = rows.get(at).map(|row| (Attention::Gate(row.id), row.run, row.step));
-                gates::select(model, key.or(model.gates.selected));
+                gates::update::select(model, key.or(model.gates.selected));
                 places::go(model, View::Gates);
             } else {
                 return false;

@@ -56,7 +56,12 @@ pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
 }
 
 /// The graph, as much of it as fits the upper third; the part with the cursor when it does not.
-fn small_graph(canvas: &Canvas<'_>, picture: &crate::model::Picture, area: Rect, buf: &mut Buffer) -> Rect {
+fn small_graph(
+    canvas: &Canvas<'_>,
+    picture: &crate::graph::state::Picture,
+    area: Rect,
+    buf: &mut Buffer,
+) -> Rect {
     let (width, height) = picture.layout.size();
     let rows = u16::try_from(height).unwrap_or(u16::MAX).min(area.height / 3).max(1);
     let (graph, rest) = layout::split_down(area, rows);

@@ -1,6 +1,6 @@
 //! State of the list of runs: cursor, filter, order and marks.
 
-use crate::model::Picture;
+use crate::graph::state::Picture;
 use cuelight_base::{GateId, RunId, Seq};
 use std::{collections::BTreeSet, sync::Arc};
 

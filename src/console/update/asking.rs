@@ -10,8 +10,8 @@ pub(crate) use dialogs::{answer, hears, previewed, refresh};
 pub(crate) use opening::{cannot_be_undone, show};
 pub(crate) use workspace::{fork, hold, reset};
 
-use super::{gates, requests::submit, toasts::toast};
-use crate::{Intent, Level, Model, Role, Wish, actions::command_for, runs};
+use super::{requests::submit, toasts::toast};
+use crate::{Intent, Level, Model, Role, Wish, actions::command_for, gates, runs};
 use opening::open;
 
 /// A key for an action: at once when it can be taken back, else a dialog.
@@ -23,7 +23,7 @@ pub(crate) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     if runs::bulk::concerns(model, intent) {
         return runs::bulk::ask(model, intent);
     }
-    if intent == Intent::Skip && gates::shows_instead(model) {
+    if intent == Intent::Skip && gates::update::shows_instead(model) {
         return toast(model, "a gate is approved by override: read it to its end, then S", Role::Info);
     }
     let command = match command_for(model, intent) {

@@ -95,8 +95,8 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
     }
     match model.view {
         View::Runs => crate::runs::update::click(model, column, row),
-        View::Dag => super::steps::click(model, column, row),
-        View::Gates => super::gates::click(model, column, row),
+        View::Dag => crate::graph::update::click(model, column, row),
+        View::Gates => crate::gates::update::click(model, column, row),
         View::Logs => super::logs::click(model, column, row),
         View::Errors => crate::errors::update::click(model, row),
         View::Time => super::time::click(model, row),

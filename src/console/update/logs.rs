@@ -1,9 +1,9 @@
 //! The view of output: its source, the cursor, follow, search, and copying. `logs_read` decides what to read
 //! and when, `logs_rows` makes the visible rows.
 
-use super::{graph, logs_read, logs_rows, moving, places, toast};
+use super::{logs_read, logs_rows, moving, places, toast};
 use crate::{
-    Intent, Model, Role, View, Wish, layout,
+    Intent, Model, Role, View, Wish, graph, layout,
     log_places::{Listed, STEPS_FROM, alone, side_place, side_rows, side_top},
     log_rows::text_of,
     model::LogPart,
@@ -31,7 +31,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// The output of the selection: of a step, or of a whole run.
-pub(super) fn open(model: &mut Model) {
+pub(crate) fn open(model: &mut Model) {
     let Some(run) = model.run() else {
         return toast(model, "could not show its output: nothing is selected", Role::Warn);
     };
@@ -257,7 +257,7 @@ fn to_graph(model: &mut Model) {
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
     places::go(model, View::Dag);
-    graph::begin(model);
+    graph::pictures::begin(model);
     if let Some(step) = step {
         model.dag.view.selected = Some(step.0);
     }

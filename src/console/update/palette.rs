@@ -4,7 +4,7 @@ use super::{asking, editing, general, moving, places};
 use crate::{
     Intent, Keymap, Level, Model, View, Wish,
     actions::{ACTIONS, refusal},
-    answers,
+    gates,
     intent::Group,
     layout,
     model::{Overlay, PaletteAct, PaletteRow},
@@ -62,7 +62,7 @@ fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
 fn everything(model: &Model) -> Vec<PaletteRow> {
     let scope = model.view.scope();
     let mut rows: Vec<PaletteRow> = Vec::new();
-    for intent in answers::offered(model) {
+    for intent in gates::answers::offered(model) {
         let gate = model.gates.gate().map_or_else(String::new, |gate| gate.to_string());
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });

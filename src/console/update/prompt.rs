@@ -1,9 +1,9 @@
 //! The line in which a search or a filter is typed. A filter shows what it leaves while it is
 //! typed; Esc leaves what stood before.
 
-use super::{editing, steps, toast};
+use super::{editing, toast};
 use crate::{
-    Intent, Model, Role, View, Wish,
+    Intent, Model, Role, View, Wish, graph,
     model::{Prompt, PromptKind},
     runs,
     searches::problem,
@@ -42,7 +42,7 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
             model.runs.find = text;
             match model.view {
                 View::Runs => runs::update::find(model, true),
-                View::Dag => steps::find(model),
+                View::Dag => graph::update::find(model),
                 View::Gates => {}
                 View::Logs => super::logs::find(model),
                 View::Errors => crate::errors::update::find(model, true),
@@ -52,6 +52,6 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
             }
         }
         PromptKind::Compare => super::travel_compare::ask(model, &text),
-        PromptKind::Remark => super::deciding::remark(model, &text, wishes),
+        PromptKind::Remark => crate::gates::deciding::remark(model, &text, wishes),
     }
 }

@@ -1,10 +1,10 @@
 //! Keys of Time, and its chart, made anew when something in it changed.
 
-use super::{graph, moving, places, toast};
+use super::{moving, places, toast};
 use crate::{
     Intent, Model, Role, View, Wish,
     gantt::{Chart, ChartOf},
-    layout,
+    graph, layout,
     pattern::Sought,
 };
 use cuelight_base::StepIx;
@@ -200,7 +200,7 @@ fn to_graph(model: &mut Model) {
     model.dag.run = Some(run);
     model.runs.selected = Some(run);
     places::go(model, View::Dag);
-    graph::begin(model);
+    graph::pictures::begin(model);
     if let Some(step) = step {
         model.dag.view.selected = Some(step.0);
     }

@@ -1,14 +1,15 @@
 //! The frame around every view: header, key line, input line, and toasts.
 
 use super::{
-    Canvas,
+    canvas::Canvas,
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
     Hint, Intent, Model, Reaction, Role, View,
     actions::refusal,
-    answers::{ANSWERS, offered, refusal_seen},
-    fill, layout,
+    fill,
+    gates::answers::{ANSWERS, offered, refusal_seen},
+    layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
     searches::problem,

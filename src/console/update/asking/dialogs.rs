@@ -8,10 +8,10 @@ use crate::{
     About, Found, Intent, Model, Press, Preview, Reaction, Role, Width, Wish,
     actions::{ACTIONS, command_for},
     dialog::Step,
-    layout,
+    gates, layout,
     model::{Overlay, Previews},
     runs,
-    update::{deciding, editing, requests::ask_preview, toasts::toast, travel},
+    update::{editing, requests::ask_preview, toasts::toast, travel},
 };
 use cuelight_base::Timestamp;
 use cuelight_engine::{Command, Event, Refusal};
@@ -61,7 +61,7 @@ pub(crate) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
                     if commands.iter().any(|command| matches!(command, Command::Fork { .. })) {
                         travel::end(model);
                     }
-                    deciding::hand_over(model, commands, wishes);
+                    gates::deciding::hand_over(model, commands, wishes);
                 }
             }
         }
@@ -103,7 +103,7 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         let now = standing(model, about);
         if stood.as_ref() != Some(&now) {
             model.overlay = None;
-            let now = deciding::news(model, about).unwrap_or(now);
+            let now = gates::deciding::news(model, about).unwrap_or(now);
             toast(model, &format!("closed, nothing was done: meanwhile {now}"), Role::Warn);
         }
     }

@@ -6,11 +6,10 @@
 
 use super::{
     ask_text::content,
-    gates::Blob,
     prose::{Prose, ProseLine},
-    widget::gauge,
+    state::Blob,
 };
-use crate::{Glyphs, Role};
+use crate::{Glyphs, Role, widget::gauge};
 use cuelight_base::{Digest, Value, counted};
 use cuelight_engine::Ask;
 use cuelight_projection::Fields;

@@ -1,11 +1,12 @@
 //! The effect of an answer on the steps, shown on the graph before it is given. For a gate, the ask itself
 //! lists the effects of approve and reject. For anything else the engine previews the command.
 
-use super::{asking, requests};
+use super::state::WhatIf;
 use crate::{
     Fate, Fates, Intent, Model, View, Wish,
     actions::command_for,
-    model::{Asker, WhatIf},
+    model::Asker,
+    update::{asking, requests},
 };
 use cuelight_base::{RunId, StepIx};
 use cuelight_engine::{
@@ -25,7 +26,7 @@ pub(super) fn next(model: &mut Model) {
     let verb = answers.get(at.map_or(0, |index| index + 1)).copied().flatten();
     model.dag.what_if = WhatIf { of: Some((run, step)), verb, ..WhatIf::default() };
     if answers.len() == 1 {
-        super::toast(model, "nothing can be asked of this step now", crate::Role::Info);
+        crate::update::toast(model, "nothing can be asked of this step now", crate::Role::Info);
     }
 }
 
@@ -59,7 +60,7 @@ fn gate_of(model: &Model, run: RunId, step: StepIx) -> Option<Arc<GateView>> {
 }
 
 /// Brings up to date what is known of the step under the cursor; asks the engine at most one question at a time.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let selected = model.dag.run.zip(model.dag.view.selected.map(StepIx));
     let Some((id, step)) = selected.filter(|_| model.view == View::Dag) else {
         model.dag.what_if = WhatIf::default();
@@ -110,7 +111,7 @@ fn refused(what_if: &mut WhatIf, verb: Intent, why: &str) {
 }
 
 /// Takes the engine's answer, if it is still waited for.
-pub(super) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Event>, Refusal>) {
+pub(crate) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Event>, Refusal>) {
     if model.dag.what_if.asked.take_if(|asked| *asked == request).is_none() {
         return;
     }

@@ -1,7 +1,10 @@
 //! The places on the screen of the list of gates, and of the form for an ask.
 
-use super::{Width, frame, inset, split_across, split_down};
-use crate::{Model, panes::Share};
+use crate::{
+    Model,
+    layout::{Width, frame, inset, split_across, split_down},
+    panes::Share,
+};
 use ratatui::layout::Rect;
 
 /// The parts of the Gates view.

@@ -3,9 +3,11 @@
 use super::facts::place;
 use crate::{
     About, Dialog, DialogField, Focus, Intent, Model, Preview, Role,
-    answers::refusal,
-    ask_text::{care_words, if_nobody, people},
     dialog::fact,
+    gates::{
+        answers::refusal,
+        ask_text::{care_words, if_nobody, people},
+    },
     model::{Overlay, Sheetlet},
     update::{asking, toast},
 };

@@ -1,9 +1,11 @@
 //! Editing the parameters of a gate: JSON over the whole screen, checked while it is typed by the same rules as in the
 //! engine. Keeping it makes a new ask: people who have answered are asked again, and the editor does not vote.
 
-use super::{editing, requests, toast};
+use super::state::FormState;
 use crate::{
-    Field, Found, Intent, Model, Press, Role, Scope, Wish, gates::FormState, layout, model::Overlay,
+    Field, Found, Intent, Model, Press, Role, Scope, Wish, layout,
+    model::Overlay,
+    update::{editing, requests, toast},
 };
 use cuelight_base::{
     FORM_BYTES_MAX, REASON_BYTES_MAX, Value, ValueMap, json_if_any, json_in_sight, read_json, safe_text,
@@ -46,7 +48,7 @@ fn ascii(json: &str) -> String {
 }
 
 /// Takes a key that the form's own table does not know; false when there is no form.
-pub(super) fn takes(model: &mut Model, press: Press) -> bool {
+pub(crate) fn takes(model: &mut Model, press: Press) -> bool {
     let Some(Overlay::Form(form)) = &mut model.overlay else { return false };
     if model.keys.find(Scope::Form, &[press]) != Found::Nothing {
         return false;
@@ -70,7 +72,7 @@ pub(super) fn takes(model: &mut Model, press: Press) -> bool {
 }
 
 /// Takes a paste in; false when there is no form, or its reason has the keys.
-pub(super) fn paste(model: &mut Model, text: &str) -> bool {
+pub(crate) fn paste(model: &mut Model, text: &str) -> bool {
     let Some(Overlay::Form(form)) = &mut model.overlay else { return false };
     if form.in_reason {
         return false;
@@ -86,7 +88,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> bool {
     true
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     match intent {
         Intent::Submit => keep(model, wishes),
         Intent::NextField => {
@@ -144,7 +146,7 @@ fn keep(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Checks what is typed, and keeps the cursor in sight.
-pub(super) fn refresh(model: &mut Model) {
+pub(crate) fn refresh(model: &mut Model) {
     let Some(Overlay::Form(form)) = &model.overlay else { return };
     let stands =
         model.board.gate(form.gate).filter(|gate| gate.is_open()).map(|gate| (gate.epoch(), gate.hash));
@@ -160,7 +162,7 @@ pub(super) fn refresh(model: &mut Model) {
     let page = usize::from(layout::form(model.size).text.height).max(1);
     if let Some(Overlay::Form(form)) = &mut model.overlay {
         let row = form.text.cursor().0;
-        form.top = super::moving::scrolled(form.top, row, form.text.lines().len(), page);
+        form.top = crate::update::moving::scrolled(form.top, row, form.text.lines().len(), page);
         form.check = check;
         form.values = values;
     }

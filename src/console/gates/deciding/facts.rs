@@ -2,8 +2,8 @@
 
 use crate::{
     DialogFact, Model, Role,
-    ask_text::{name_of, people, role_of_risk},
     dialog::fact,
+    gates::ask_text::{name_of, people, role_of_risk},
 };
 use cuelight_engine::Ask;
 use cuelight_projection::{GateView, command_line, risk_words};

@@ -1,9 +1,12 @@
 //! The graph: the cursor along edges, zoom, folds, search, follow, and what of the picture is seen.
 
-use super::{places, toast};
+use super::state::Picture;
 use crate::{
-    Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout, marks::mark_of_step,
-    model::Picture, pattern::Sought, searches::OF_STEPS,
+    Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout,
+    marks::mark_of_step,
+    pattern::Sought,
+    searches::OF_STEPS,
+    update::{places, toast},
 };
 use cuelight_base::Span;
 use cuelight_projection::kind_word;
@@ -18,7 +21,7 @@ const MARGIN: i32 = 2;
 /// Columns kept visible beside the cursor, so that the next steps are seen.
 const MARGIN_BESIDE: i32 = 16;
 /// Follows what runs, and keeps the cursor in sight.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Dag || model.dag.picture.is_none() {
         return;
     }
@@ -49,7 +52,7 @@ fn follow(model: &mut Model, wishes: &mut Vec<Wish>) {
 fn select(model: &mut Model, node: u32, wishes: &mut Vec<Wish>) {
     model.dag.view.selected = Some(node);
     // What is selected is never folded away, so the picture may change with it.
-    super::graph::refresh(model, wishes);
+    super::pictures::refresh(model, wishes);
 }
 
 fn keep_in_sight(model: &mut Model) {
@@ -92,7 +95,7 @@ fn keep_in_sight(model: &mut Model) {
     );
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let Some(picture) = model.dag.picture.clone() else {
         if intent == Intent::Escape {
             places::backward(model);
@@ -165,12 +168,12 @@ fn open(model: &mut Model, picture: &Arc<Picture>) {
     let step = cuelight_base::StepIx(node.first);
     let rows = model.board.inbox(Some((&model.seat.actor, model.now)));
     let asks = rows.iter().find(|row| row.run == picture.run && row.step == step);
-    match asks.map(crate::gates::key_of) {
+    match asks.map(crate::gates::state::key_of) {
         Some(key) => {
             places::go(model, View::Gates);
             model.gates.selected = Some(key);
         }
-        None => super::logs::open(model),
+        None => crate::update::logs::open(model),
     }
 }
 
@@ -240,7 +243,7 @@ fn next_hot(model: &mut Model, picture: &Arc<Picture>, forward: bool) {
 }
 
 /// Looks for steps by words of their ids, or by `state:` and `kind:`, and goes to the first that fits.
-pub(super) fn find(model: &mut Model) {
+pub(crate) fn find(model: &mut Model) {
     model.dag.find = model.runs.find.clone();
     search(model);
     if !model.dag.find.is_empty() {
@@ -305,7 +308,7 @@ fn next_found(model: &mut Model, forward: bool) {
     }
 }
 
-pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
     let Some(picture) = model.dag.picture.clone() else { return };
     let area = layout::dag(model).graph;
     if !area.contains(ratatui::layout::Position { x: column, y: row }) {

@@ -1,13 +1,11 @@
 //! The answers to what waits for people: those that fit the row under the cursor, and the reasons why one is refused: the
 //! law of the gate, and a part of the ask that was not read.
 
-use crate::{
-    Intent, Model, Scope, View,
+use super::{
     ask_text::{is_being_read, name_of},
-    gates::RowKey,
-    layout,
-    model::Overlay,
+    state::RowKey,
 };
+use crate::{Intent, Model, Scope, View, layout, model::Overlay};
 use cuelight_base::counted;
 use cuelight_engine::{GateAct, Refusal};
 use cuelight_plan::Work;
@@ -54,7 +52,7 @@ pub(crate) fn offered(model: &Model) -> Vec<Intent> {
 }
 
 /// True for a step that is a gate; false for a gate that a step opens on its way.
-pub(crate) fn is_gate(model: &Model, gate: &GateView) -> bool {
+pub(super) fn is_gate(model: &Model, gate: &GateView) -> bool {
     let run = model.board.run(gate.run);
     let step = run.and_then(|run| run.plan_step(gate.step));
     step.is_some_and(|step| matches!(step.work, Work::Gate(_)))
@@ -138,7 +136,7 @@ const fn act_of(intent: Intent) -> Option<GateAct> {
 
 /// Why the one who sits here may not do this at a gate, if they may not: the law's word, in the words of the keys where there is one
 /// that helps.
-pub(crate) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<String> {
+pub(super) fn may_not(model: &Model, gate: &GateView, act: GateAct) -> Option<String> {
     let seat = &model.seat.actor;
     let why = gate.law().may(seat, act, model.now).err()?;
     Some(match (&why, gate.handed_on(seat, model.now)) {
@@ -186,12 +184,12 @@ fn not_read(model: &Model, gate: &GateView, intent: Intent, seen: bool) -> Optio
 }
 
 /// The number of lines still unseen after the lines now on the screen.
-pub(crate) fn unseen_after(model: &Model) -> usize {
+pub(super) fn unseen_after(model: &Model) -> usize {
     model.gates.unseen_but(on_screen(model).unwrap_or_default())
 }
 
 /// The lines of the text that a frame shows now and that nothing lies over; nothing when all of it is covered.
-pub(crate) fn on_screen(model: &Model) -> Option<Range<usize>> {
+pub(super) fn on_screen(model: &Model) -> Option<Range<usize>> {
     let places = layout::gates(model);
     let is_covered = match &model.overlay {
         None => !model.keyboard.typed.is_empty(),

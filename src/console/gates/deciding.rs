@@ -6,13 +6,16 @@ mod others;
 
 pub(crate) use facts::place;
 
-use super::{asking, batch, editing, forming, requests, toast};
-use crate::{
-    About, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
+use super::{
     answers::{ANSWERS, refusal},
     ask_text::name_of,
+    batch, forming,
+};
+use crate::{
+    About, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
     dialog::{fact, set_form},
     model::{Overlay, PromptKind, Sheetlet},
+    update::{asking, editing, requests, toast},
 };
 use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, GateId, ValueMap};
 use cuelight_engine::{Command, Decision, DoubtAnswer, GateState, Verdict};
@@ -22,7 +25,7 @@ use facts::{alone_facts, approving, overriding, rejecting, sending_back};
 use others::{delegate, who};
 
 /// Does what a key of this view asks for; false when others have to know.
-pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
+pub(crate) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> bool {
     match intent {
         Intent::Who => who(model),
         Intent::Evidence => evidence(model),
@@ -208,7 +211,7 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// A remark for all who look at a gate, as it was typed.
-pub(super) fn remark(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
+pub(crate) fn remark(model: &mut Model, text: &str, wishes: &mut Vec<Wish>) {
     let Some(gate) = model.gates.remark.take() else { return };
     if text.is_empty() {
         return;
@@ -284,7 +287,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 }
 
 /// The last look before a command leaves: a decision has to be about the ask of the last frame, and of this board.
-pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &mut Vec<Wish>) {
+pub(crate) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &mut Vec<Wish>) {
     if model.past.frozen.is_some() && commands.iter().any(|command| command.gate().is_some()) {
         return toast(model, "could not do that: the screen is frozen; F thaws it", Role::Warn);
     }
@@ -308,7 +311,7 @@ pub(super) fn hand_over(model: &mut Model, mut commands: Vec<Command>, wishes: &
 }
 
 /// The change of a gate that a dialog is about, in words for people; None if it is about no gate.
-pub(super) fn news(model: &mut Model, about: About) -> Option<String> {
+pub(crate) fn news(model: &mut Model, about: About) -> Option<String> {
     let id = match about {
         About::Gate(id) => id,
         About::MarkedGates => return Some("one of the marked gates has changed".to_owned()),
@@ -345,7 +348,7 @@ fn evidence(model: &mut Model) {
         return toast(model, "this ask has no evidence", Role::Info);
     }
     let width = usize::from(model.size.0.saturating_sub(8));
-    let lines = crate::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
+    let lines = super::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
     let title = format!("evidence · {} {}", gate.id, cuelight_base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }

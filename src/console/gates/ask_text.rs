@@ -5,11 +5,10 @@
 //! drawing is left to `view`.
 
 use super::{
-    gates::Blob,
-    marks::word_of_risk,
     prose::{HEAD, Prose, foreign_pieces},
+    state::Blob,
 };
-use crate::{Glyphs, Role};
+use crate::{Glyphs, Role, marks::word_of_risk};
 use cuelight_base::{Digest, Timestamp};
 use cuelight_engine::{Ask, Evidence};
 use cuelight_plan::Risk;
@@ -19,7 +18,7 @@ use cuelight_projection::{
 };
 use std::collections::BTreeMap;
 
-pub(super) use cuelight_projection::people_words as people;
+pub(crate) use cuelight_projection::people_words as people;
 
 /// Lines of a file that stand in the ask; `v` shows the rest.
 const EXCERPT: usize = 12;
@@ -29,7 +28,7 @@ const SPELLING: AskSpelling =
     AskSpelling { at: Timestamp::clock, hash: Digest::short, excerpt: (EXCERPT, "v shows the whole file") };
 
 /// Everything that the text of an ask is made from.
-pub(super) struct Told<'a> {
+pub(crate) struct Told<'a> {
     pub gate: &'a GateView,
     /// The run of the gate, where the board has it.
     pub run: Option<&'a RunView>,
@@ -185,12 +184,12 @@ pub(super) fn name_of(hash: Digest) -> String {
 }
 
 /// The short word for a risk.
-pub(super) fn risk_word(risk: Risk) -> &'static str {
+pub(crate) fn risk_word(risk: Risk) -> &'static str {
     word_of_risk(risk)
 }
 
 /// `you approved 12 before, after 41s each on the screen; 1 under 2s`
-pub(crate) fn care_words(care: &Care) -> String {
+pub(super) fn care_words(care: &Care) -> String {
     let hasty = if care.hasty > 0 { format!("; {} under 2s", care.hasty) } else { String::new() };
     let each = if care.answers == 1 { "" } else { " each" };
     format!("you approved {} before, after {}{each} on the screen{hasty}", care.answers, care.median)

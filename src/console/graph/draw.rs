@@ -1,14 +1,14 @@
 //! DAG: the graph of one run, the step under the cursor, the map, and what is happening.
 
-use super::{
-    Canvas, dag_side,
-    pieces::{Pieces, put_pieces, width_of},
-};
+use super::{side, state::Picture};
 use crate::{
     Intent, Mark, Model, Notes, Place, Role, Width, dag, fill, layout,
     marks::{mark_of_run, word_of_run},
-    model::Picture,
     pane, put,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, width_of},
+    },
 };
 use cuelight_base::{StepIx, counted, safe_text};
 use cuelight_projection::RunView;
@@ -21,7 +21,7 @@ const NAME_MAX: usize = 40;
 /// So many edges around the cursor of a tree are drawn beside it.
 const NEAR_HOPS: u32 = 3;
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::dag(model);
     let Some(run) = model.dag.run.and_then(|run| model.board.run(run)) else {
@@ -55,7 +55,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
     let selected = model.dag.view.selected.map(StepIx).zip(picture.shown.selected(view));
     if let Some(selected) = selected.filter(|_| places.side.height > 0) {
-        dag_side::draw(canvas, run, selected, places.side, buf);
+        side::draw(canvas, run, selected, places.side, buf);
     }
     if let Some(area) = places.lower {
         happening(canvas, run, picture, area, buf);
@@ -236,15 +236,15 @@ fn happening(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, 
             put(buf, inside, inside.x + 1, y, &format!("and {} more", more + 1), canvas.style(Role::Muted));
             break;
         }
-        let detail = match (step.error(), dag_side::waits(canvas, step, *mark)) {
+        let detail = match (step.error(), side::waits(canvas, step, *mark)) {
             (Some(error), _) => format!("{} {}", error.mode.label(), safe_text(&error.message)),
             (None, Some((_, text, _))) => text,
-            (None, None) => dag_side::what_it_does(plan),
+            (None, None) => side::what_it_does(plan),
         };
         let mut line: Pieces = vec![
             (format!(" {} ", mark.sign(canvas.glyphs)), mark.style(canvas.theme)),
             (format!("{:<28} ", canvas.glyphs.fit(&run.step_id(*index), 28)), canvas.style(Role::Text)),
-            (format!("{:<24} ", dag_side::state_words(canvas, step, *mark)), canvas.style(mark.role())),
+            (format!("{:<24} ", side::state_words(canvas, step, *mark)), canvas.style(mark.role())),
             (format!("{}  ", step.since.clock()), canvas.style(Role::Muted)),
             (detail, canvas.style(Role::Muted)),
         ];

@@ -1,7 +1,6 @@
 //! State of the view of the graph: the picture, its surroundings and the effect of an answer.
 
-use super::views::View;
-use crate::{DagGraph, DagView, Fates, Intent, Layout, Shown, dag::Beside};
+use crate::{DagGraph, DagView, Fates, Intent, Layout, Shown, View, dag::Beside};
 use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
 use cuelight_projection::RunView;
 use std::sync::Arc;

@@ -4,12 +4,10 @@
 //!
 //! The drawing is made in `scene`; `arranger` makes the large ones.
 
+use super::state::{Arranging, Near, Picture};
 use crate::{
-    Arranged, DagView, Folding, Mark, Model, Scene, View, Width, Wish, Zoom,
-    dag::near,
-    fold, layout,
+    Arranged, DagView, Folding, Mark, Model, Scene, View, Width, Wish, Zoom, dag::near, fold, layout,
     marks::mark_of_step,
-    model::{Arranging, Near, Picture},
 };
 use cuelight_base::{RunId, Span};
 use cuelight_projection::RunView;
@@ -26,7 +24,7 @@ const NEAR_HOPS: u32 = 3;
 const NEAR_MAX: usize = 60;
 
 /// Makes the pictures of what is looked at now, if anything is, or asks for them.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.dag.run.is_none() {
         model.dag.run = model.runs.selected;
     }
@@ -39,7 +37,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// A picture that was asked for is there. It may be of another moment by now; then the next one is asked for.
-pub(super) fn arrived(model: &mut Model, request: u64, arranged: Arranged, took: Span) {
+pub(crate) fn arrived(model: &mut Model, request: u64, arranged: Arranged, took: Span) {
     if model.pictures.arranging.as_ref().is_none_or(|arranging| arranging.request != request) {
         return;
     }

@@ -1,19 +1,20 @@
 //! Gates: what waits for people, and beside or under it the whole ask of the one under the cursor.
 
 use super::{
-    Canvas, gates_side, main_pane,
-    pieces::{Column, Pieces, columns, put_cell, put_pieces, width_of},
-    popup::select_row,
-};
-use crate::{
-    Mark, Role, Width,
     answers::unseen_after,
     ask_text::{name_of, quorum_words, risk_word, role_of_risk},
-    fill,
-    gates::{gate_of, key_of},
-    layout,
+    side,
+    state::{gate_of, key_of},
+};
+use crate::{
+    Mark, Role, Width, fill, layout,
     marks::{age, mark_of_gate},
     pane, put, put_right,
+    view::{
+        canvas::{Canvas, main_pane},
+        pieces::{Column, Pieces, columns, put_cell, put_pieces, width_of},
+        popup::select_row,
+    },
 };
 use cuelight_base::{Timestamp, counted, safe_text};
 use cuelight_engine::GateState;
@@ -21,7 +22,7 @@ use cuelight_projection::{Attention, GateView, InboxRow};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use std::sync::Arc;
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let places = layout::gates(canvas.model);
     if let Some(area) = places.list {
         if layout::frame(canvas.model.size).width == Width::One {
@@ -32,7 +33,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     }
     text(canvas, places.pane, places.text, buf);
     if let Some(area) = places.side {
-        gates_side::draw(canvas, area, buf);
+        side::draw(canvas, area, buf);
     }
 }
 
@@ -344,7 +345,7 @@ fn text(canvas: &Canvas<'_>, area: Rect, inside: Rect, buf: &mut Buffer) {
 
 /// Why an approval is not possible now, or that it has begun, at the upper edge where no pane beside says so.
 fn notice(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
-    let Some((text, role)) = gates_side::notice(canvas) else { return };
+    let Some((text, role)) = side::notice(canvas) else { return };
     let line: Pieces = vec![(format!(" {text} "), canvas.style(role))];
     let room = area.width.saturating_sub(34);
     let width = u16::try_from(width_of(&line)).unwrap_or(u16::MAX).min(room);

@@ -1,7 +1,10 @@
 //! The places on the screen of the graph of a run.
 
-use super::{Width, frame, inset, split_across, split_down, travel::beside};
-use crate::{Model, Zoom, panes::Share};
+use crate::{
+    Model, Zoom,
+    layout::{Width, frame, inset, split_across, split_down, travel::beside},
+    panes::Share,
+};
 use ratatui::layout::Rect;
 
 /// The parts of the DAG view.

@@ -1,10 +1,12 @@
 //! Several gates at once: only those that are of low risk, of one kind, read to their end and marked by hand. Each is
 //! approved with the ask that was read, on its own; what has changed since is not.
 
-use super::{asking, deciding::place, requests, toast};
+use super::{answers::may_not, ask_text::name_of, deciding::place};
 use crate::{
-    About, Dialog, DialogField, Model, Preview, Role, Wish, answers::may_not, ask_text::name_of,
-    dialog::fact, layout,
+    About, Dialog, DialogField, Model, Preview, Role, Wish,
+    dialog::fact,
+    layout,
+    update::{asking, requests, toast},
 };
 use cuelight_base::{DecisionId, GateId, Span, ValueMap, counted};
 use cuelight_engine::{Command, Decision, GateAct, GateState, Verdict};

@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// One line as it is drawn: texts, and what each means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ProseLine {
+pub(crate) struct ProseLine {
     pub pieces: Vec<(String, Role)>,
     /// The row before it was wrapped. The same at every width, so that a new width does not make a line seen.
     pub of: RowId,
@@ -20,18 +20,18 @@ pub(super) struct ProseLine {
 }
 
 /// Identity of a row before it is wrapped: its part, its place in that part, the hash of its text.
-pub(super) type RowId = (u32, u32, Digest);
+pub(crate) type RowId = (u32, u32, Digest);
 
 impl ProseLine {
     /// The line without roles.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.pieces.iter().map(|(text, _)| text.as_str()).collect()
     }
 }
 
 /// A text that grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Prose {
+pub(crate) struct Prose {
     pub lines: Vec<ProseLine>,
     width: usize,
     part: u32,
@@ -43,29 +43,29 @@ pub(super) const HEAD: usize = 10;
 
 impl Prose {
     /// An empty text of this width.
-    pub(super) fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { lines: Vec::new(), width: width.max(20), part: 0, nth: 0 }
     }
 
     /// Begins a part: rows that are added to one part leave the rows of the next where they were.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.part += 1;
         self.nth = 0;
     }
 
     /// Appends an empty line.
-    pub(super) fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         let of = self.next_row(&[]);
         self.lines.push(ProseLine { pieces: Vec::new(), of, span: 0..0 });
     }
 
     /// A line of our own, wrapped, with a head before its first row.
-    pub(super) fn said(&mut self, head: &str, text: &str, role: Role) {
+    pub(crate) fn said(&mut self, head: &str, text: &str, role: Role) {
         self.row(head, HEAD, &[(text.to_owned(), role)]);
     }
 
     /// Foreign text, line by line; what is odd in it is shown as a warning.
-    pub(super) fn foreign(&mut self, head: &str, text: &str, role: Role) {
+    pub(crate) fn foreign(&mut self, head: &str, text: &str, role: Role) {
         self.foreign_at(head, HEAD, text, role);
     }
 
@@ -80,7 +80,7 @@ impl Prose {
     }
 
     /// Pieces in several roles, wrapped after a head of so many cells.
-    pub(super) fn row(&mut self, head: &str, indent: usize, pieces: &[(String, Role)]) {
+    pub(crate) fn row(&mut self, head: &str, indent: usize, pieces: &[(String, Role)]) {
         let room = self.width.saturating_sub(indent).max(8);
         let of = self.next_row(pieces);
         let mut from = 0;
@@ -95,7 +95,7 @@ impl Prose {
     }
 
     /// Fields so many cells from the left: a value that is wrapped goes on under itself.
-    pub(super) fn fields(&mut self, indent: usize, fields: &Fields) {
+    pub(crate) fn fields(&mut self, indent: usize, fields: &Fields) {
         for row in &fields.rows {
             let (text, role, from) = match row.value.as_str() {
                 "" => (&row.name, Role::Muted, indent),

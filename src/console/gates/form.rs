@@ -1,15 +1,18 @@
 //! The parameters of a gate while they are edited: the values, what each field takes, what is wrong, and the reason.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, wrapped},
+use super::{ask_text::name_of, state::FormState};
+use crate::{
+    Role, fill, layout, pane, put,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+    },
 };
-use crate::{Role, ask_text::name_of, fill, gates::FormState, layout, pane, put};
 use cuelight_base::{safe_text, shorten};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
-pub(super) fn draw(canvas: &Canvas<'_>, form: &FormState, body: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, form: &FormState, body: Rect, buf: &mut Buffer) {
     fill(buf, body, canvas.theme.ground());
     let places = layout::form(canvas.model.size);
     let dot = canvas.glyphs.pick("·", "-");

@@ -1,15 +1,17 @@
 //! The inbox: its rows, which stay where they are when others arrive, the text of what is under the cursor, and what of
 //! it was really on the screen. Nothing here opens by itself, and nothing here decides; see `deciding`.
 
-use super::{deciding, moving, places, toast};
-use crate::{
-    About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish,
+use super::{
     answers::{is_gate, on_screen},
     ask_text::{Told, ask_text},
+    deciding,
     doubt_text::{Doubtful, doubt_text},
-    gates::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
-    layout,
+    state::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
+};
+use crate::{
+    About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish, layout,
     model::Asker,
+    update::{moving, places, toast},
 };
 use cuelight_base::{AttemptId, Digest, Span, Timestamp};
 use cuelight_engine::Refusal;
@@ -22,7 +24,7 @@ const BLOB_MAX: usize = 256 * 1024;
 const TAIL: u32 = 40;
 
 /// Goes to the gate that the step under the cursor is, where that asks people: it is closed by an answer alone.
-pub(super) fn shows_instead(model: &mut Model) -> bool {
+pub(crate) fn shows_instead(model: &mut Model) -> bool {
     let (run, step) = (model.run(), model.step());
     let rows = model.board.inbox(None);
     let is_it = |row: &&InboxRow| Some(row.run) == run && Some(row.step) == step;
@@ -39,7 +41,7 @@ pub(super) fn shows_instead(model: &mut Model) -> bool {
 }
 
 /// Brings rows, text and what is read for it up to date.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Gates {
         return;
     }
@@ -136,7 +138,7 @@ fn last_attempt(model: &Model) -> Option<AttemptId> {
 }
 
 /// Something that was asked for has been read.
-pub(super) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
+pub(crate) fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
     let tail = model.gates.tail.as_mut().filter(|(_, blob)| blob.asked == Some(request));
     let found = model.gates.blobs.iter_mut().find(|(_, blob)| blob.asked == Some(request));
     let Some((digest, blob)) =
@@ -241,7 +243,7 @@ fn cursor(model: &Model) -> usize {
 }
 
 /// A frame was drawn: the lines of the text that were in it have been seen.
-pub(super) fn drawn(model: &mut Model, at: Timestamp) {
+pub(crate) fn drawn(model: &mut Model, at: Timestamp) {
     if model.view != View::Gates || layout::frame(model.size).width == Width::TooSmall {
         model.gates.drawn = None;
         return;
@@ -279,7 +281,7 @@ fn note_seen(model: &mut Model, lines: Range<usize>) {
     text.lines.iter().take(lines.end).skip(lines.start).for_each(|line| seen.note(line));
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let places = layout::gates(model);
     let page = usize::from(places.text.height);
     let lines = model.gates.text.as_ref().map_or(0, |text| text.lines.len());
@@ -337,7 +339,7 @@ fn not_past_unseen(model: &Model, to: usize) -> usize {
 }
 
 /// A click selects; it never decides.
-pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
     let places = layout::gates(model);
     let at = ratatui::layout::Position::new(column, row);
     if places.text.contains(at) {
@@ -352,7 +354,7 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
 }
 
 /// A command was answered.
-pub(super) fn answered(model: &mut Model, request: u64, answer: &Answer) {
+pub(crate) fn answered(model: &mut Model, request: u64, answer: &Answer) {
     model.gates.sent.remove(&request);
     if let Answer::Refused(Refusal::AskChanged { gate, .. } | Refusal::AskedAnew(gate)) = answer {
         model.gates.changed.insert(*gate);

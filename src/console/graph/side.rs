@@ -1,14 +1,14 @@
 //! The step under the cursor of the graph: what is known of it, what an answer would make of the run, and what can be
 //! pressed.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, wrapped},
-};
 use crate::{
     FoldKind, Intent, Mark, Role, ShownNode, Width, fill, layout,
     marks::{age, mark_of_step},
     pane, put,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+    },
 };
 use cuelight_base::{StepIx, counted, safe_text, shorten};
 use cuelight_engine::{Purpose, WaitReason};
@@ -28,7 +28,7 @@ const LABEL: usize = 11;
 const LISTED: usize = 6;
 
 /// The step under the cursor: three lines under the graph, or a pane beside it.
-pub(super) fn draw(
+pub(crate) fn draw(
     canvas: &Canvas<'_>,
     run: &RunView,
     (step, node): (StepIx, &ShownNode),

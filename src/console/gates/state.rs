@@ -14,11 +14,11 @@ use std::{
 use tui_textarea::TextArea;
 
 /// The identity of a row, stable while others come and go.
-pub(super) type RowKey = (Attention, RunId, StepIx);
+pub(crate) type RowKey = (Attention, RunId, StepIx);
 
 /// State of the inbox.
 #[derive(Clone, Debug, Default)]
-pub(super) struct GatesState {
+pub(crate) struct GatesState {
     /// In the order of the screen: what arrives later stands under the cursor, never above it.
     pub rows: Vec<InboxRow>,
     /// The board they were made of.
@@ -56,13 +56,13 @@ pub(super) struct GatesState {
 }
 
 impl GatesState {
-    pub(super) fn row(&self) -> Option<&InboxRow> {
+    pub(crate) fn row(&self) -> Option<&InboxRow> {
         let selected = self.selected?;
         self.rows.iter().find(|row| key_of(row) == selected)
     }
 
     /// The gate under the cursor.
-    pub(super) fn gate(&self) -> Option<GateId> {
+    pub(crate) fn gate(&self) -> Option<GateId> {
         match self.selected {
             Some((Attention::Gate(gate), ..)) => Some(gate),
             _ => None,
@@ -75,7 +75,7 @@ impl GatesState {
     }
 
     /// Lines of the text under the cursor that were not seen.
-    pub(super) fn unseen(&self) -> usize {
+    pub(crate) fn unseen(&self) -> usize {
         self.unseen_but(0..0)
     }
 
@@ -98,7 +98,7 @@ impl GatesState {
     }
 
     /// True if an answer to this row is being recorded.
-    pub(super) fn is_recording(&self, key: RowKey) -> bool {
+    pub(crate) fn is_recording(&self, key: RowKey) -> bool {
         self.sent.values().any(|row| *row == key)
     }
 }
@@ -112,13 +112,13 @@ pub(super) fn gate_of(what: Attention, board: &Board) -> Option<&Arc<GateView>> 
     }
 }
 
-pub(super) fn key_of(row: &InboxRow) -> RowKey {
+pub(crate) fn key_of(row: &InboxRow) -> RowKey {
     (row.what, row.run, row.step)
 }
 
 /// The text of one row, and what it was made of.
 #[derive(Clone, Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     pub lines: Vec<ProseLine>,
     pub of: RowKey,
     pub width: usize,
@@ -128,7 +128,7 @@ pub(super) struct Text {
 
 /// The inputs that a text was made from; equal inputs make equal text.
 #[derive(Clone, Debug)]
-pub(super) enum MadeOf {
+pub(crate) enum MadeOf {
     /// A gate, and its run, of which the effect of an answer depends.
     Gate(Arc<GateView>, Option<Arc<RunView>>),
     Run(Arc<RunView>),
@@ -136,14 +136,14 @@ pub(super) enum MadeOf {
 
 impl MadeOf {
     /// The ask that it is the text of.
-    pub(super) fn hash(&self) -> Option<Digest> {
+    pub(crate) fn hash(&self) -> Option<Digest> {
         match self {
             Self::Gate(gate, _) => Some(gate.hash),
             Self::Run(_) => None,
         }
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Gate(one, run), Self::Gate(other, its_run)) => {
                 Arc::ptr_eq(one, other) && run.as_ref().map(Arc::as_ptr) == its_run.as_ref().map(Arc::as_ptr)
@@ -156,7 +156,7 @@ impl MadeOf {
 
 /// An ask as it was in the last frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     pub gate: GateId,
     pub epoch: Epoch,
     pub hash: Digest,
@@ -166,7 +166,7 @@ pub(super) struct Drawn {
 
 /// A text as far as it was seen: every line of it counts.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// The ask; nothing for a text of a run.
     pub hash: Option<Digest>,
     /// The characters of each row that were on the screen.
@@ -177,12 +177,12 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Nothing of this ask was seen.
-    pub(super) fn of(hash: Option<Digest>) -> Self {
+    pub(crate) fn of(hash: Option<Digest>) -> Self {
         Self { hash, ..Self::default() }
     }
 
     /// Notes a line that was on the screen.
-    pub(super) fn note(&mut self, line: &ProseLine) {
+    pub(crate) fn note(&mut self, line: &ProseLine) {
         let row = self.rows.entry(line.of).or_default();
         row.resize(row.len().max(line.span.end), false);
         row[line.span.clone()].fill(true);
@@ -196,7 +196,7 @@ impl Seen {
 
 /// A file, as far as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Blob {
+pub(crate) struct Blob {
     pub bytes: Vec<u8>,
     pub total: u64,
     /// The request that is on its way.
@@ -207,7 +207,7 @@ pub(super) struct Blob {
 
 /// A form that is being edited, over the whole screen.
 #[derive(Clone, Debug)]
-pub(super) struct FormState {
+pub(crate) struct FormState {
     pub gate: GateId,
     pub epoch: Epoch,
     pub hash: Digest,

@@ -2,7 +2,7 @@
 //!
 //! One at a time; when one is wanted is left to `update`, how it is made to `scene`.
 
-use super::{Arranged, Scene};
+use crate::{Arranged, Scene};
 use std::{
     io,
     sync::mpsc::{SyncSender, sync_channel},
@@ -11,7 +11,7 @@ use std::{
 
 /// Makes pictures until it is dropped.
 #[derive(Debug)]
-pub(super) struct Arranger {
+pub(crate) struct Arranger {
     /// Closing this end ends the thread.
     scenes: Option<SyncSender<(u64, Box<Scene>)>>,
     thread: Option<JoinHandle<()>>,
@@ -19,7 +19,7 @@ pub(super) struct Arranger {
 
 impl Arranger {
     /// Each picture goes to `made`, with the number it was asked for under.
-    pub(super) fn start(made: impl Fn(u64, Arranged) + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(made: impl Fn(u64, Arranged) + Send + 'static) -> io::Result<Self> {
         let (sender, scenes) = sync_channel::<(u64, Box<Scene>)>(1);
         let work = move || {
             for (request, scene) in &scenes {
@@ -34,7 +34,7 @@ impl Arranger {
     ///
     /// # Panics
     /// When the thread broke down.
-    pub(super) fn arrange(&mut self, request: u64, scene: Box<Scene>) {
+    pub(crate) fn arrange(&mut self, request: u64, scene: Box<Scene>) {
         let sent = self.scenes.as_ref().map(|scenes| scenes.send((request, scene)));
         if !matches!(sent, Some(Ok(()))) {
             self.end();
@@ -45,7 +45,7 @@ impl Arranger {
     ///
     /// # Panics
     /// When that broke down: then the screen does so too, and is started again.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         drop(self.scenes.take());
         let ended = self.thread.take().map(JoinHandle::join);
         assert!(!matches!(ended, Some(Err(_))) || panicking(), "a picture could not be made");

@@ -3,13 +3,12 @@
 //!
 //! When a picture is wanted is left to `update/graph`, how it looks to `dag`.
 
-use super::{
-    DagGraph, DagNode, DagView, FoldKind, Layout, Shown,
+use super::state::{Basis, Picture};
+use crate::{
+    DagGraph, DagNode, DagView, FoldKind, Layout, Mark, Shown,
     dag::{Beside, fold, layout},
     marks::{age, mark_of_step, word_of_risk},
-    model::{Basis, Picture},
 };
-use crate::Mark;
 use cuelight_base::{Span, StepIx, Timestamp};
 use cuelight_engine::WaitReason;
 use cuelight_plan::Work;
@@ -22,18 +21,18 @@ const CRITICAL_EVERY: Span = Span(1_000);
 /// All that a picture is made of.
 #[derive(Clone, PartialEq)]
 pub struct Scene {
-    pub(super) board: Arc<Board>,
-    pub(super) run: Arc<RunView>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) run: Arc<RunView>,
     /// The instant that is seen.
-    pub(super) now: Timestamp,
-    pub(super) view: DagView,
+    pub(crate) now: Timestamp,
+    pub(crate) view: DagView,
     /// The picture before, from which nodes keep their order, and whose places serve again while its shape is the same.
-    pub(super) before: Option<Arc<Picture>>,
+    pub(crate) before: Option<Arc<Picture>>,
 }
 
 /// A picture that was made elsewhere, on its way back.
 #[derive(Clone, PartialEq)]
-pub struct Arranged(pub(super) Arc<Picture>);
+pub struct Arranged(pub(crate) Arc<Picture>);
 
 impl fmt::Debug for Scene {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

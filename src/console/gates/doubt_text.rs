@@ -2,8 +2,8 @@
 
 use super::{
     ask_text::framed,
-    gates::Blob,
     prose::{HEAD, Prose, foreign_pieces},
+    state::Blob,
 };
 use crate::{Glyphs, Role};
 use cuelight_base::{Launch, StepIx, Timestamp, Untrusted, counted};
@@ -11,7 +11,7 @@ use cuelight_engine::Purpose;
 use cuelight_projection::{RunView, StepView, UndoState, command_line, doubt, stuck_words};
 
 /// All that is told of such a step.
-pub(super) struct Doubtful<'a> {
+pub(crate) struct Doubtful<'a> {
     pub run: &'a RunView,
     pub index: StepIx,
     pub step: &'a StepView,

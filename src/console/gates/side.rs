@@ -1,15 +1,17 @@
 //! Beside the ask: who has answered, what is missing, what can be answered and why not, and how long there is time.
 
 use super::{
-    Canvas,
-    gates::seconds,
-    pieces::{Pieces, put_pieces, wrapped},
+    answers::{offered, refusal_seen, unseen_after},
+    ask_text,
+    draw::seconds,
+    prose::{Prose, ProseLine},
 };
 use crate::{
-    Intent, Role, Scope,
-    answers::{offered, refusal_seen, unseen_after},
-    ask_text, layout, pane,
-    prose::{Prose, ProseLine},
+    Intent, Role, Scope, layout, pane,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+    },
 };
 use cuelight_base::{DELEGATION_DEFAULT, safe_text};
 use cuelight_engine::GateState;
@@ -19,7 +21,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 /// Approvals within a minute above which a person is assumed not to read them.
 const HURRY: usize = 10;
 
-pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     let inside = layout::inset(pane(buf, area, "decision", "", canvas.pane(false)), 1, 0, 0);
     let width = usize::from(inside.width);
