@@ -2,20 +2,17 @@
 //! knows breakpoints, so that drawing, paging and clicking agree.
 
 mod header;
-mod logs;
-mod time;
-pub(super) mod travel;
 
 pub(super) use crate::audit::layout::{AuditLayout, audit};
 pub(super) use crate::errors::layout::errors;
 pub(super) use crate::gates::layout::{FormLayout, form, gates};
 pub(super) use crate::graph::layout::dag;
+pub(super) use crate::logs::layout::logs;
 pub(super) use crate::runs::layout::{runs, runs_columns};
+pub(super) use crate::time::layout::{TimeLayout, time};
 pub(super) use crate::tools::layout::tools;
+pub(super) use crate::travel::layout::{TravelLayout, inside_travel};
 pub(super) use header::{badge, place, tab_at, tabs};
-pub(super) use logs::logs;
-pub(super) use time::{TimeLayout, time};
-pub(super) use travel::{TravelLayout, inside_travel};
 
 use crate::Model;
 use ratatui::layout::Rect;

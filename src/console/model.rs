@@ -2,7 +2,6 @@
 //! be drawn again. Changed by `update` only; `view` reads it.
 
 mod chrome;
-mod logs_state;
 mod mode;
 mod overlay;
 mod requests;
@@ -12,7 +11,6 @@ mod views;
 pub(super) use chrome::{
     Keyboard, Letter, Notices, Past, Place, Places, TerminalState, Toast, WorkspaceViews,
 };
-pub(super) use logs_state::{LogPart, LogsState, Question, Reading};
 pub use mode::Mode;
 pub(super) use overlay::{
     HelpState, LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt,
@@ -24,12 +22,13 @@ pub use views::View;
 
 use crate::{
     Keymap, Link,
-    gantt::TimeState,
     gates::state::GatesState,
     graph::state::{DagState, Pictures},
+    logs::state::LogsState,
     panes::Panes,
     runs::state::RunsState,
-    travel::IN_THE_PAST,
+    time::gantt::TimeState,
+    travel::state::IN_THE_PAST,
 };
 use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};
 use cuelight_engine::Command;

@@ -2,8 +2,8 @@
 
 use crate::{
     Model, Query, View, audit,
+    logs::needle::Needle,
     model::{Prompt, PromptKind},
-    needle::Needle,
     pattern::Sought,
 };
 

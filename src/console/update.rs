@@ -11,10 +11,6 @@ mod general;
 mod help;
 pub(super) mod launching;
 mod leaving;
-pub(super) mod logs;
-mod logs_read;
-mod logs_rows;
-mod logs_told;
 pub(super) mod moving;
 mod outside;
 mod palette;
@@ -24,21 +20,17 @@ pub(super) mod popup;
 mod prompt;
 pub(super) mod requests;
 mod siblings;
-mod time;
-mod time_marks;
 mod toasts;
-mod travel;
-mod travel_compare;
 mod why;
 
 use crate::{
     Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish, agents,
     audit, errors, gates, graph, health,
     keymap::{digit, is_interrupt, is_suspend},
-    layout,
+    layout, logs,
     model::{Asker, Overlay, Undoable},
     rung::Rung,
-    runs, tools, view,
+    runs, time, tools, travel, view,
 };
 use cuelight_base::{Span, Timestamp};
 use cuelight_projection::Board;
@@ -68,7 +60,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             }
         }
         Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
-        Message::Resize { width, height } => travel::resize(model, (width, height)),
+        Message::Resize { width, height } => travel::update::resize(model, (width, height)),
         Message::Focus(has) => model.terminal.has_focus = has,
         Message::Board(board) => see(model, board, &mut wishes),
         Message::Link(link) => follow_link(model, link),
@@ -83,7 +75,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             graph::pictures::arrived(model, request, arranged, took);
         }
         Message::Output { attempt, from, bytes, came } => {
-            logs_read::hear(model, attempt, (from, &bytes), came)
+            logs::read::hear(model, attempt, (from, &bytes), came)
         }
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
@@ -127,20 +119,20 @@ fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>
     match model.requests.asking.remove(&request) {
         Some(Asker::Agents) => agents::update::read(model, sheet),
         Some(Asker::Audit) => audit::update::read(model, request, sheet),
-        Some(Asker::Compare) => travel_compare::read(model, request, sheet),
+        Some(Asker::Compare) => travel::compare::read(model, request, sheet),
         Some(Asker::Gates) => gates::update::arrived(model, request, sheet, wishes),
         Some(Asker::Launch) => launching::read(model, request, sheet),
-        Some(Asker::Logs) => logs_read::read(model, request, sheet),
-        Some(Asker::TimeMarks) => time_marks::read(model, request, sheet),
-        Some(Asker::Travel) => travel::read(model, request, sheet),
+        Some(Asker::Logs) => logs::read::read(model, request, sheet),
+        Some(Asker::TimeMarks) => time::marks::read(model, request, sheet),
+        Some(Asker::Travel) => travel::update::read(model, request, sheet),
         Some(Asker::WhatIf) | None => {}
     }
 }
 
 /// Brings everything up to date that follows from the rest: rows, picture, what a dialog speaks of.
 fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
-    travel::refresh(model, wishes);
-    travel_compare::refresh(model, wishes);
+    travel::update::refresh(model, wishes);
+    travel::compare::refresh(model, wishes);
     runs::update::refresh(model);
     graph::pictures::refresh(model, wishes);
     graph::update::refresh(model, wishes);
@@ -148,12 +140,12 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     gates::update::refresh(model, wishes);
     gates::forming::refresh(model);
     launching::refresh(model, wishes);
-    logs::refresh(model, wishes);
+    logs::update::refresh(model, wishes);
     errors::update::refresh(model);
     health::update::refresh(model);
     agents::update::refresh(model, wishes);
-    time::refresh(model);
-    time_marks::refresh(model, wishes);
+    time::update::refresh(model);
+    time::marks::refresh(model, wishes);
     audit::update::refresh(model, wishes);
     palette::refresh(model);
     asking::refresh(model, wishes);
@@ -161,7 +153,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
 
 fn tick(model: &mut Model, now: Timestamp) {
     clock(model, now);
-    travel::play(model);
+    travel::update::play(model);
     model.notices.toasts.retain(|toast| toast.until > model.clock);
     if model.requests.undo.as_ref().is_some_and(|undo| undo.until <= model.clock) {
         model.requests.undo = None;
@@ -317,7 +309,7 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
 
 /// Does what a command says where nothing lies over the view.
 fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
-    if travel::act(model, intent, count, wishes) {
+    if travel::update::act(model, intent, count, wishes) {
         return;
     }
     match intent {
@@ -342,8 +334,8 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
         View::Gates => gates::update::act(model, intent, count, wishes),
         View::Errors => errors::update::act(model, intent, count, wishes),
         View::Health => health::update::act(model, intent, count, wishes),
-        View::Logs => logs::act(model, intent, count, wishes),
-        View::Time => time::act(model, intent, count, wishes),
+        View::Logs => logs::update::act(model, intent, count, wishes),
+        View::Time => time::update::act(model, intent, count, wishes),
         View::Audit => audit::update::act(model, intent, count, wishes),
         View::Agents => agents::update::act(model, intent, count, wishes),
         View::Tools => tools::update::act(model, intent, count, wishes),
@@ -355,7 +347,7 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
     if model.look.reader {
         return;
     }
-    let Some(row) = travel::row_of_view(model, what, (column, row)) else { return };
+    let Some(row) = travel::update::row_of_view(model, what, (column, row)) else { return };
     if model.overlay.is_some() || model.prompt.is_some() {
         // A click opens and selects, it never decides.
         if what != Mouse::Click {

@@ -5,22 +5,19 @@
 
 pub(super) mod canvas;
 mod dialog;
-mod frame;
+pub(super) mod frame;
 mod help;
 mod launching;
 mod leaving;
-mod logs;
 mod palette;
 pub(super) mod pieces;
 pub(super) mod popup;
 mod reader;
-mod status;
-mod time;
-mod travel;
+pub(super) mod status;
 
 use crate::{
-    Depth, Model, Role, Theme, View, Width, agents, audit, errors, fill, gates, graph, health, layout,
-    model::Overlay, put, runs, to_svg, to_text, tools,
+    Depth, Model, Role, Theme, View, Width, agents, audit, errors, fill, gates, graph, health, layout, logs,
+    model::Overlay, put, runs, time, to_svg, to_text, tools, travel,
 };
 use cuelight_base::counted;
 use ratatui::{
@@ -35,7 +32,7 @@ pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
     match &model.past.travel {
         Some(travel) if !model.look.reader => {
             let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
-            travel::draw(&canvas, travel, buf);
+            travel::draw::draw(&canvas, travel, buf);
         }
         Some(_) | None => screen(model, theme, buf),
     }
@@ -88,8 +85,8 @@ fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
         View::Gates => gates::draw::draw(canvas, buf),
         View::Errors => errors::draw::draw(canvas, buf),
         View::Health => health::draw::draw(canvas, buf),
-        View::Logs => logs::draw(canvas, buf),
-        View::Time => time::draw(canvas, buf),
+        View::Logs => logs::draw::draw(canvas, buf),
+        View::Time => time::draw::draw(canvas, buf),
         View::Audit => audit::draw::draw(canvas, buf),
         View::Agents => agents::draw::draw(canvas, buf),
         View::Tools => tools::draw::draw(canvas, buf),

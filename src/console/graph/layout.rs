@@ -2,8 +2,9 @@
 
 use crate::{
     Model, Zoom,
-    layout::{Width, frame, inset, split_across, split_down, travel::beside},
+    layout::{Width, frame, inset, split_across, split_down},
     panes::Share,
+    travel::layout::beside,
 };
 use ratatui::layout::Rect;
 

@@ -173,7 +173,7 @@ fn open(model: &mut Model, picture: &Arc<Picture>) {
             places::go(model, View::Gates);
             model.gates.selected = Some(key);
         }
-        None => crate::update::logs::open(model),
+        None => crate::logs::update::open(model),
     }
 }
 

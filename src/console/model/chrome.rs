@@ -13,7 +13,7 @@ use crate::{
     panes::Panes,
     rung::Rung,
     tools::state::ToolsState,
-    travel::{Comparing, Travel},
+    travel::state::{Comparing, Travel},
 };
 use cuelight_base::{RunId, StepIx, Timestamp};
 use cuelight_projection::Board;

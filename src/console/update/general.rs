@@ -15,7 +15,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
     }
     match intent {
         Intent::CloseView => places::go(model, View::Runs),
-        Intent::Logs => super::logs::open(model),
+        Intent::Logs => crate::logs::update::open(model),
         Intent::LastView => places::go(model, model.places.last_view),
         Intent::Backward => places::backward(model),
         Intent::Forward => places::forward(model),
@@ -39,7 +39,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
             let text = if model.terminal.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
             toast(model, text, Role::Info);
         }
-        Intent::Travel => super::travel::begin(model),
+        Intent::Travel => crate::travel::update::begin(model),
         Intent::Redraw => wishes.push(Wish::Redraw),
         Intent::Theme => next_theme(model),
         Intent::TakeBack => requests::take_back(model, wishes),
@@ -97,9 +97,9 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         View::Runs => crate::runs::update::click(model, column, row),
         View::Dag => crate::graph::update::click(model, column, row),
         View::Gates => crate::gates::update::click(model, column, row),
-        View::Logs => super::logs::click(model, column, row),
+        View::Logs => crate::logs::update::click(model, column, row),
         View::Errors => crate::errors::update::click(model, row),
-        View::Time => super::time::click(model, row),
+        View::Time => crate::time::update::click(model, row),
         View::Audit => crate::audit::update::click(model, row),
         View::Health | View::Agents | View::Tools => {}
     }

@@ -30,11 +30,11 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
     let text = prompt.field.text().trim().to_owned();
     match prompt.kind {
-        PromptKind::Filter if model.view == View::Logs => super::logs::set_filter(model, &text),
+        PromptKind::Filter if model.view == View::Logs => crate::logs::update::set_filter(model, &text),
         PromptKind::Filter if model.view == View::Errors => model.workspace.errors.filter = text,
         PromptKind::Filter if model.view == View::Audit => crate::audit::update::set_filter(model, &text),
         PromptKind::Filter => model.runs.filter = text,
-        PromptKind::Find if model.past.travel.is_some() => super::travel::find(model, &text),
+        PromptKind::Find if model.past.travel.is_some() => crate::travel::update::find(model, &text),
         PromptKind::Find => {
             if model.view == View::Errors {
                 model.workspace.errors.find.clone_from(&text);
@@ -44,14 +44,14 @@ fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
                 View::Runs => runs::update::find(model, true),
                 View::Dag => graph::update::find(model),
                 View::Gates => {}
-                View::Logs => super::logs::find(model),
+                View::Logs => crate::logs::update::find(model),
                 View::Errors => crate::errors::update::find(model, true),
-                View::Time => super::time::find(model, true),
+                View::Time => crate::time::update::find(model, true),
                 View::Audit => crate::audit::update::find(model, true),
                 View::Health | View::Agents | View::Tools => {}
             }
         }
-        PromptKind::Compare => super::travel_compare::ask(model, &text),
+        PromptKind::Compare => crate::travel::compare::ask(model, &text),
         PromptKind::Remark => crate::gates::deciding::remark(model, &text, wishes),
     }
 }

@@ -73,7 +73,7 @@ fn badge_style(canvas: &Canvas<'_>) -> Style {
 }
 
 /// The last row: what can be pressed now, in the order of the key table, as far as it fits.
-pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+pub(crate) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if area.height == 0 {
         return;
     }

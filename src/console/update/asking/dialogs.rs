@@ -10,8 +10,8 @@ use crate::{
     dialog::Step,
     gates, layout,
     model::{Overlay, Previews},
-    runs,
-    update::{editing, requests::ask_preview, toasts::toast, travel},
+    runs, travel,
+    update::{editing, requests::ask_preview, toasts::toast},
 };
 use cuelight_base::Timestamp;
 use cuelight_engine::{Command, Event, Refusal};
@@ -59,7 +59,7 @@ pub(crate) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
                         runs::bulk::clear(model);
                     }
                     if commands.iter().any(|command| matches!(command, Command::Fork { .. })) {
-                        travel::end(model);
+                        travel::update::end(model);
                     }
                     gates::deciding::hand_over(model, commands, wishes);
                 }

@@ -1,11 +1,10 @@
 //! Keys of Time, and its chart, made anew when something in it changed.
 
-use super::{moving, places, toast};
+use super::gantt::{Chart, ChartOf};
 use crate::{
-    Intent, Model, Role, View, Wish,
-    gantt::{Chart, ChartOf},
-    graph, layout,
+    Intent, Model, Role, View, Wish, graph, layout,
     pattern::Sought,
+    update::{moving, places, toast},
 };
 use cuelight_base::StepIx;
 use cuelight_projection::Medians;
@@ -15,7 +14,7 @@ use std::{cmp::Ordering, sync::Arc};
 const ZOOM_MAX: u32 = 12;
 
 /// Brings the chart, the cursor and the scroll up to date.
-pub(super) fn refresh(model: &mut Model) {
+pub(crate) fn refresh(model: &mut Model) {
     if model.view != View::Time {
         return;
     }
@@ -88,7 +87,7 @@ fn page(model: &Model) -> usize {
     usize::from(places.rows.height / places.each(rows))
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes: &mut Vec<Wish>) {
     let Some(chart) = model.time.chart.clone() else {
         if intent == Intent::Escape {
             places::backward(model);
@@ -117,7 +116,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::FoldNone => open_all(model),
         Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
-        Intent::Compare => super::travel_compare::open(model),
+        Intent::Compare => crate::travel::compare::open(model),
         Intent::Open => to_graph(model),
         Intent::Escape => places::backward(model),
         _ => {}
@@ -168,7 +167,7 @@ fn open_all(model: &mut Model) {
 }
 
 /// To the next step whose id has the text that is looked for; what hides it is opened.
-pub(super) fn find(model: &mut Model, forward: bool) {
+pub(crate) fn find(model: &mut Model, forward: bool) {
     let Some(run) = model.time.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let wanted = model.runs.find.clone();
     let Ok(sought) = Sought::parse(&wanted) else { return };
@@ -206,7 +205,7 @@ fn to_graph(model: &mut Model) {
     }
 }
 
-pub(super) fn click(model: &mut Model, row: u16) {
+pub(crate) fn click(model: &mut Model, row: u16) {
     let places = layout::time(model);
     let Some(chart) = model.time.chart.clone() else { return };
     if (places.rows.y..places.rows.bottom()).contains(&row) {

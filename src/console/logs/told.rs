@@ -2,13 +2,12 @@
 //! from the log. They begin with the newest stretch and continue as events arrive. Audit shows the whole
 //! trail.
 
-use super::logs_read;
-use crate::{
-    Lookup, Model, Wish,
-    log_level::LogLevel,
-    log_lines::{Telling, Voice},
-    model::Asker,
+use super::{
+    level::LogLevel,
+    lines::{Telling, Voice},
+    read,
 };
+use crate::{Lookup, Model, Wish, model::Asker};
 use cuelight_base::{Seq, StepIx};
 use cuelight_engine::{Event, Fact, StepEvent, Why};
 use cuelight_plan::Work;
@@ -40,7 +39,7 @@ fn is_wanted(model: &Model) -> bool {
 pub(super) fn read(model: &mut Model, events: &[(Seq, Event)]) {
     let Some(run) = model.logs.run.and_then(|run| model.board.run(run)).cloned() else { return };
     let (known, board) = (model.logs.reading.told, model.board.seq);
-    let floor = logs_read::floor(model);
+    let floor = read::floor(model);
     let newest = run.lines().next_back().map_or(board, |line| line.seq);
     for (seq, event) in events.iter().filter(|(seq, _)| *seq > known && *seq <= newest) {
         model.logs.reading.told = *seq;
@@ -58,7 +57,7 @@ pub(super) fn read(model: &mut Model, events: &[(Seq, Event)]) {
         // Nothing of this run is left where it was looked for; it is not asked for again.
         model.logs.reading.told = newest;
     }
-    logs_read::settle(model);
+    read::settle(model);
 }
 
 fn telling(seq: Seq, event: &Event, run: &RunView) -> Telling {

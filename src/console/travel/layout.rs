@@ -1,6 +1,6 @@
 //! The places on the screen while the past is seen: the view and the frame around it.
 
-use super::{Width, frame, inset, split_across, split_down};
+use crate::layout::{Width, frame, inset, split_across, split_down};
 use ratatui::layout::Rect;
 
 /// The parts of the screen while the past is shown. The view gets the rest.

@@ -1,15 +1,14 @@
 //! State of the console while it shows the past: the history of a run or of the log as far as read, the shown
 //! instant, and the newest board, which waits. `update/travel` handles the keys.
 
-use super::{model::View, text::Glyphs};
-use crate::{Role, Scope};
+use crate::{Role, Scope, model::View, text::Glyphs};
 use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
 use cuelight_engine::Event;
 use cuelight_projection::{Board, History, Notch, RunView};
 use std::sync::Arc;
 
 /// Why nothing can be changed while the past is seen.
-pub(super) const IN_THE_PAST: &str = "history: read-only, T to go live";
+pub(crate) const IN_THE_PAST: &str = "history: read-only, T to go live";
 /// Between two events that are played there is at most this, however long nothing happened.
 pub(super) const PAUSE_MAX: Span = Span(1_000);
 /// Playback speeds as multiples of real time, by the digits 1 to 9.
@@ -17,7 +16,7 @@ pub(super) const SPEEDS: [u64; 9] = [1, 2, 5, 10, 30, 60, 200, 1_000, 5_000];
 
 /// State of a look at the past.
 #[derive(Clone, Debug)]
-pub(super) struct Travel {
+pub(crate) struct Travel {
     pub history: History,
     /// True if the whole history was read.
     pub complete: bool,
@@ -49,7 +48,7 @@ pub(super) struct Travel {
 
 /// The position to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seek {
+pub(crate) enum Seek {
     /// At the newest event.
     Newest,
     /// The event of this sequence number.
@@ -60,7 +59,7 @@ pub(super) enum Seek {
 
 /// A part of the history that was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// The events after all that were read.
     More,
     /// The events after this many, once more.
@@ -69,7 +68,7 @@ pub(super) enum Part {
 
 /// Direction and time of the playback.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Play {
+pub(crate) struct Play {
     pub forward: bool,
     /// When the next event is shown.
     pub due: Timestamp,
@@ -77,7 +76,7 @@ pub(super) struct Play {
 
 /// The console's state before the past was shown.
 #[derive(Clone, Debug)]
-pub(super) struct Before {
+pub(crate) struct Before {
     pub view: View,
     pub run: Option<RunId>,
     pub graph: Option<RunId>,
@@ -87,17 +86,17 @@ pub(super) struct Before {
 
 impl Travel {
     /// The scope of the keys that lie over those of the view.
-    pub(super) fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         if self.play.is_some() { Scope::Play } else { Scope::Travel }
     }
 
     /// When the next event is played, as soon as it can be.
-    pub(super) fn due(&self) -> Option<Timestamp> {
+    pub(crate) fn due(&self) -> Option<Timestamp> {
         self.play.map(|play| play.due)
     }
 
     /// Events that are held behind a place, and where they begin.
-    pub(super) fn held(&self, from: usize, to: usize) -> Option<&[(Seq, Event)]> {
+    pub(crate) fn held(&self, from: usize, to: usize) -> Option<&[(Seq, Event)]> {
         let (begin, events) = &self.reel;
         let (first, last) = (from.checked_sub(*begin)?, to.checked_sub(*begin)?);
         events.get(first..last)
@@ -106,7 +105,7 @@ impl Travel {
 
 /// Two instants or two runs that are held against each other.
 #[derive(Clone, Debug)]
-pub(super) struct Comparing {
+pub(crate) struct Comparing {
     pub left: (String, Arc<RunView>, Timestamp),
     /// The run to compare, and below it the last event of it that counts.
     pub run: RunId,
@@ -122,14 +121,14 @@ pub(super) struct Comparing {
 
 /// Up to where a run is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
+pub(crate) enum Until {
     All,
     Seq(Seq),
     At(Timestamp),
 }
 
 /// The sign of what stands out in a history.
-pub(super) fn sign_of(notch: Notch, glyphs: Glyphs) -> char {
+pub(crate) fn sign_of(notch: Notch, glyphs: Glyphs) -> char {
     match notch {
         Notch::Error => glyphs.pick('✗', 'x'),
         Notch::Gate => glyphs.pick('◆', 'G'),
@@ -143,7 +142,7 @@ pub(super) fn sign_of(notch: Notch, glyphs: Glyphs) -> char {
 }
 
 /// The colour role of a notch.
-pub(super) const fn role_of(notch: Notch) -> Role {
+pub(crate) const fn role_of(notch: Notch) -> Role {
     match notch {
         Notch::Error => Role::Fail,
         Notch::Gate => Role::Gate,

@@ -1,7 +1,7 @@
 //! One line of output and its source: its text, its cost and the minute in which it came.
 
 use super::{LINE_COST, PIECE_BYTES_MAX};
-use crate::log_level::LogLevel;
+use crate::logs::level::LogLevel;
 use cuelight_base::{AttemptId, Seq, StepIx, Timestamp};
 
 /// One line, or a piece of a long one.

@@ -1,13 +1,13 @@
 //! Reading what steps wrote: which calls, from where, and what to do with what comes. One question at a time, so that
 //! lines of several calls stand in the order in which they were asked for; what comes as it is written goes behind.
 
-use super::logs_told;
-use crate::{
-    Lookup, Model, Sheet, Wish,
-    log_lines::{Feed, LogLines},
-    log_places::{alone, call_of},
-    model::{Asker, LogPart, Question, Reading},
+use super::{
+    lines::{Feed, LogLines},
+    places::{alone, call_of},
+    state::{LogPart, Question, Reading},
+    told,
 };
+use crate::{Lookup, Model, Sheet, Wish, model::Asker};
 use cuelight_base::{Arrivals, AttemptId, Span, StepIx, Timestamp};
 use cuelight_projection::{AttemptView, RunView};
 
@@ -58,7 +58,7 @@ pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
         ask(model, attempt, part, wishes);
     }
     if model.past.frozen.is_none() {
-        logs_told::go_on(model, &run, wishes);
+        told::go_on(model, &run, wishes);
     }
 }
 
@@ -176,11 +176,11 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
 }
 
 /// Takes the answer to a request for output or events.
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     if model.logs.reading.telling == Some(request) {
         model.logs.reading.telling = None;
         if let Sheet::Events { events, .. } = sheet {
-            logs_told::read(model, &events);
+            told::read(model, &events);
         }
         return;
     }
@@ -253,7 +253,7 @@ fn put_before(
 }
 
 /// Output as it comes.
-pub(super) fn hear(
+pub(crate) fn hear(
     model: &mut Model,
     attempt: AttemptId,
     (from, bytes): (u64, &[u8]),

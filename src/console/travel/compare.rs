@@ -1,12 +1,12 @@
 //! Holding two instants of a run, or two runs, against each other: what is compared with, reading it, and the list of
 //! what differs.
 
-use super::{editing, toast};
+use super::state::{Comparing, Until};
 use crate::{
     Lookup, Model, Role, Sheet, Wish, layout,
     marks::age,
     model::{Asker, Overlay, PromptKind, Sheetlet},
-    travel::{Comparing, Until},
+    update::{editing, toast},
 };
 use cuelight_base::{RunId, Seq, Timestamp};
 use cuelight_projection::{Board, RunView, Side, StepDiff, run_diff};
@@ -20,7 +20,7 @@ const CHANGES_MAX: usize = 24;
 const DAY: i64 = 86_400_000;
 
 /// Asks what to compare with.
-pub(super) fn open(model: &mut Model) {
+pub(crate) fn open(model: &mut Model) {
     match left(model) {
         Ok(_) => editing::open_prompt(model, PromptKind::Compare),
         Err(why) => toast(model, &why, Role::Warn),
@@ -42,7 +42,7 @@ fn left(model: &Model) -> Result<(String, Arc<RunView>, Timestamp), String> {
 }
 
 /// Reads what was typed: a run, an event, a time of day, or nothing for what is now.
-pub(super) fn ask(model: &mut Model, text: &str) {
+pub(crate) fn ask(model: &mut Model, text: &str) {
     let left = match left(model) {
         Ok(left) => left,
         Err(why) => return toast(model, &why, Role::Warn),
@@ -107,7 +107,7 @@ fn words(text: &str, same: RunId, now: Timestamp) -> Result<(RunId, Until), Stri
 }
 
 /// A page of the run that is compared with.
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let Some(comparing) = &mut model.past.comparing else { return };
     if comparing.asked.take_if(|asked| *asked == request).is_none() {
         return;
@@ -142,7 +142,7 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
 }
 
 /// Reads on, or shows what was read.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(mut comparing) = model.past.comparing.take() else { return };
     if let Some(why) = &comparing.failed {
         return toast(model, &format!("could not compare: {why}"), Role::Warn);

@@ -1,14 +1,10 @@
 //! Time travel: reading the past page by page, which instant is seen, playing, marks. Nothing here waits: a place that is
 //! not folded yet is asked for, and seen when its events have come.
 
-use super::toast;
+use super::state::{Before, IN_THE_PAST, PAUSE_MAX, Part, Play, SPEEDS, Seek, Travel};
 use crate::{
-    Intent, Lookup, Model, Mouse, Role, Sheet, View, Wish,
-    intent::Group,
-    layout,
-    model::Asker,
-    pattern::Sought,
-    travel::{Before, IN_THE_PAST, PAUSE_MAX, Part, Play, SPEEDS, Seek, Travel},
+    Intent, Lookup, Model, Mouse, Role, Sheet, View, Wish, intent::Group, layout, model::Asker,
+    pattern::Sought, update::toast,
 };
 use cuelight_base::{RunId, Seq, Span, Timestamp};
 use cuelight_projection::{History, Moment, Notch};
@@ -22,7 +18,7 @@ const EVENTS_MAX: usize = 1_000_000;
 const PLAYED_MAX: usize = 2_000;
 
 /// Opens the past at what is selected.
-pub(super) fn begin(model: &mut Model) {
+pub(crate) fn begin(model: &mut Model) {
     if model.board.seq == Seq(0) {
         return toast(model, "there is no past yet: nothing has happened", Role::Info);
     }
@@ -78,7 +74,7 @@ fn origin(model: &Model) -> (Option<RunId>, Seek) {
 }
 
 /// Back to what is now, at the place where the past was opened.
-pub(super) fn end(model: &mut Model) {
+pub(crate) fn end(model: &mut Model) {
     let Some(travel) = model.past.travel.take() else { return };
     model.board = travel.live;
     model.now = model.clock;
@@ -95,7 +91,7 @@ pub(super) fn end(model: &mut Model) {
 }
 
 /// The terminal has another size.
-pub(super) fn resize(model: &mut Model, size: (u16, u16)) {
+pub(crate) fn resize(model: &mut Model, size: (u16, u16)) {
     match &mut model.past.travel {
         Some(travel) => {
             travel.screen = size;
@@ -108,7 +104,7 @@ pub(super) fn resize(model: &mut Model, size: (u16, u16)) {
 }
 
 /// The row of the view under a row of the screen; nothing when it is one of the scrubber, which is answered here.
-pub(super) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u16)) -> Option<u16> {
+pub(crate) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u16)) -> Option<u16> {
     let Some(travel) = &mut model.past.travel else { return Some(row) };
     let places = layout::inside_travel(travel.screen);
     if let Some(track) =
@@ -125,13 +121,13 @@ pub(super) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u
 }
 
 /// Keys of the past; false when the view has to know.
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) -> bool {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) -> bool {
     let Some(travel) = &mut model.past.travel else { return false };
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
     let changes = intent.group() == Group::Act || intent == Intent::TakeBack;
     match intent {
         // What is made is another run: the past stays as it is.
-        Intent::Fork => super::asking::fork(model, wishes),
+        Intent::Fork => crate::update::asking::fork(model, wishes),
         _ if changes => toast(model, IN_THE_PAST, Role::Warn),
         Intent::Freeze => toast(model, "the past stands still by itself; T to go live", Role::Info),
         Intent::Travel | Intent::CloseView => end(model),
@@ -157,7 +153,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
             let text = format!("plays {} times as fast", travel.speed);
             toast(model, &text, Role::Info);
         }
-        Intent::Compare => super::travel_compare::open(model),
+        Intent::Compare => super::compare::open(model),
         _ => return false,
     }
     true
@@ -221,7 +217,7 @@ fn second(travel: &mut Travel, forward: bool, times: usize) {
 }
 
 /// Looks for events: by their kind, their run, or the id of their step.
-pub(super) fn find(model: &mut Model, text: &str) {
+pub(crate) fn find(model: &mut Model, text: &str) {
     if let Some(travel) = &mut model.past.travel {
         text.clone_into(&mut travel.find);
     }
@@ -260,7 +256,7 @@ fn toggle_play(model: &mut Model, forward: bool) {
 }
 
 /// Shows what is due: as many events as the clock went on, each as long after the other as it was then, by the speed.
-pub(super) fn play(model: &mut Model) {
+pub(crate) fn play(model: &mut Model) {
     let clock = model.clock;
     let Some(travel) = &mut model.past.travel else { return };
     for _ in 0..PLAYED_MAX {
@@ -295,7 +291,7 @@ fn pause(travel: &Travel, forward: bool) -> Span {
 }
 
 /// A page of the past.
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let Some(travel) = &mut model.past.travel else { return };
     let Some((_, part)) = travel.asked.take_if(|asked| asked.0 == request) else { return };
     let (events, more) = match sheet {
@@ -352,7 +348,7 @@ fn seek(travel: &mut Travel) {
 }
 
 /// Shows what is to be seen, as far as its events are here, and asks for what is missing.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(mut travel) = model.past.travel.take() else { return };
     let waits = travel.seek.is_some() || travel.history.is_empty();
     let part = if waits || fold(&mut travel, model) { more(&travel) } else { Some(again(&travel)) };
@@ -365,7 +361,7 @@ pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         travel.asked = Some((model.requests.read(Asker::Travel, want, wishes), part));
     }
     model.past.travel = Some(travel);
-    super::travel_compare::changes(model);
+    super::compare::changes(model);
 }
 
 /// The next part of the history to read; None if there is no more.

@@ -1,7 +1,8 @@
 //! The view of output, divided: the rows of its side list, the attempt that is read alone, and the columns before the
 //! text of a line.
 
-use crate::{Model, layout, log_lines::Voice};
+use super::lines::Voice;
+use crate::{Model, layout};
 use cuelight_base::{AttemptId, StepIx};
 use cuelight_projection::{AttemptView, RunView};
 
@@ -15,7 +16,7 @@ pub(crate) enum Listed {
 }
 
 /// The row of the first step: before it stand the whole run and its voices.
-pub(crate) const STEPS_FROM: usize = 1 + Voice::ALL.len();
+pub(super) const STEPS_FROM: usize = 1 + Voice::ALL.len();
 
 impl Listed {
     /// The entry in a row, even beyond the last step.
@@ -28,7 +29,7 @@ impl Listed {
 }
 
 /// The row of what is looked at.
-pub(crate) fn side_place(model: &Model) -> usize {
+pub(super) fn side_place(model: &Model) -> usize {
     let voice = model.logs.voice.and_then(|log| Voice::ALL.iter().position(|voice| *voice == log));
     match (model.logs.step, voice) {
         (Some(step), _) => STEPS_FROM + step.index(),
@@ -38,7 +39,7 @@ pub(crate) fn side_place(model: &Model) -> usize {
 }
 
 /// Rows of the side list; under it, where there is room, stands what is counted.
-pub(crate) const fn side_rows(height: u16) -> u16 {
+pub(super) const fn side_rows(height: u16) -> u16 {
     if height < 2 * COUNTED_ROWS { height } else { height - COUNTED_ROWS }
 }
 
@@ -46,20 +47,20 @@ pub(crate) const fn side_rows(height: u16) -> u16 {
 const COUNTED_ROWS: u16 = 10;
 
 /// The first row of the side list: the whole run, its voices, then every step, with what is looked at in the middle.
-pub(crate) fn side_top(model: &Model, height: u16) -> usize {
+pub(super) fn side_top(model: &Model, height: u16) -> usize {
     let rows = model.logs.run.and_then(|run| model.board.run(run)).map_or(0, |run| run.len()) + STEPS_FROM;
     let (at, height) = (side_place(model), usize::from(height));
     at.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }
 
 /// The only attempt that is read; None if the lines are of several.
-pub(crate) fn alone(model: &Model) -> Option<AttemptId> {
+pub(super) fn alone(model: &Model) -> Option<AttemptId> {
     let (run, step, number) = model.logs.reading.of?;
     Some(AttemptId { run, step: step?, number: number? })
 }
 
 /// The attempt of a run by its name; None if the run does not know it.
-pub(crate) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
+pub(super) fn call_of(run: &RunView, attempt: AttemptId) -> Option<&AttemptView> {
     run.step(attempt.step)?.attempts().iter().find(|attempt_view| attempt_view.number == attempt.number)
 }
 
@@ -83,7 +84,7 @@ impl Columns {
 }
 
 /// The columns that the lines on the screen have room and use for.
-pub(crate) fn columns(model: &Model) -> Columns {
+pub(super) fn columns(model: &Model) -> Columns {
     let (width, logs) = (layout::logs(model).lines.width, &model.logs);
     if logs.bare || width < 40 {
         return Columns::default();

@@ -1,13 +1,17 @@
 //! The view of output: its source, the cursor, follow, search, and copying. `logs_read` decides what to read
 //! and when, `logs_rows` makes the visible rows.
 
-use super::{logs_read, logs_rows, moving, places, toast};
+use super::{
+    needle::Needle,
+    places::{Listed, STEPS_FROM, alone, side_place, side_rows, side_top},
+    read,
+    rows::text_of,
+    state::LogPart,
+    visible,
+};
 use crate::{
     Intent, Model, Role, View, Wish, graph, layout,
-    log_places::{Listed, STEPS_FROM, alone, side_place, side_rows, side_top},
-    log_rows::text_of,
-    model::LogPart,
-    needle::Needle,
+    update::{moving, places, toast},
 };
 use cuelight_base::StepIx;
 
@@ -18,16 +22,16 @@ const SIDE_STEP: usize = 8;
 /// Bytes behind from which the end is read anew instead of all between.
 const FAR_BYTES: u64 = 1024 * 1024;
 
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Logs {
         return;
     }
     if model.logs.run.is_none() {
         model.logs.run = model.runs.selected;
     }
-    logs_read::refresh(model);
-    logs_rows::refresh(model);
-    logs_read::go_on(model, wishes);
+    read::refresh(model);
+    visible::refresh(model);
+    read::go_on(model, wishes);
 }
 
 /// The output of the selection: of a step, or of a whole run.
@@ -46,7 +50,7 @@ fn look_at(model: &mut Model, step: Option<StepIx>) {
     model.logs.follow = true;
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
     match intent {
         Intent::First if count.is_none() => first(model, wishes),
         Intent::Last if count.is_none() => last(model, wishes),
@@ -97,7 +101,7 @@ fn scroll(model: &mut Model, intent: Intent, count: Option<u32>) {
         },
     };
     let by_row = matches!(intent, Intent::Down | Intent::Up) && logs.top == logs.cursor;
-    let hidden = logs_rows::rows_of_cursor(model).saturating_sub(height + model.logs.skip);
+    let hidden = visible::rows_of_cursor(model).saturating_sub(height + model.logs.skip);
     let logs = &mut model.logs;
     if by_row && forward && hidden > 0 {
         logs.skip += lines.min(hidden);
@@ -131,7 +135,7 @@ fn first(model: &mut Model, wishes: &mut Vec<Wish>) {
         && let Some(feed) = lines.feed(attempt)
         && (feed.start > 0 || lines.line(lines.first()).is_some_and(|line| line.gap.is_some()))
     {
-        logs_read::begin_at(model, attempt, LogPart::Begin, wishes);
+        read::begin_at(model, attempt, LogPart::Begin, wishes);
     }
     model.logs.cursor = model.logs.lines.first();
 }
@@ -142,7 +146,7 @@ fn last(model: &mut Model, wishes: &mut Vec<Wish>) {
         && let Some(feed) = model.logs.lines.feed(attempt)
         && feed.total > feed.end + FAR_BYTES
     {
-        logs_read::begin_at(model, attempt, LogPart::Last, wishes);
+        read::begin_at(model, attempt, LogPart::Last, wishes);
     }
     model.logs.follow = true;
 }
@@ -184,7 +188,7 @@ fn to_match(model: &mut Model, forward: bool) {
 }
 
 /// Looks for what was typed, from the cursor backwards: the newest is what is wanted most.
-pub(super) fn find(model: &mut Model) {
+pub(crate) fn find(model: &mut Model) {
     let text = model.runs.find.clone();
     match Needle::of(&text) {
         Ok(needle) => model.logs.lines.set_find(needle),
@@ -195,7 +199,7 @@ pub(super) fn find(model: &mut Model) {
     }
 }
 
-pub(super) fn set_filter(model: &mut Model, text: &str) {
+pub(crate) fn set_filter(model: &mut Model, text: &str) {
     match Needle::filter(text) {
         Ok(needle) => model.logs.lines.set_only(needle),
         Err(why) => toast(model, &format!("could not filter by {text}: {why}"), Role::Warn),
@@ -208,7 +212,7 @@ fn other_step(model: &mut Model, forward: bool, count: Option<u32>) {
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1) - 1;
     let at = side_place(model);
     let leaf = |place: &usize| match Listed::at(*place) {
-        Listed::Step(step) => logs_read::is_leaf(&run, step),
+        Listed::Step(step) => read::is_leaf(&run, step),
         Listed::All | Listed::Voice(_) => true,
     };
     let to = if forward {
@@ -320,7 +324,7 @@ fn copy(model: &mut Model, mut text: String, what: &str, wishes: &mut Vec<Wish>)
 }
 
 /// A click puts the cursor on the line under it, or opens the step of the side list.
-pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
     let places = layout::logs(model);
     let position = ratatui::layout::Position { x: column, y: row };
     if places.lines.contains(position) {

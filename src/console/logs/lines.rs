@@ -8,9 +8,9 @@ mod intake;
 mod line;
 mod search;
 
-pub(super) use line::{LogLine, Telling, Voice};
+pub(crate) use line::{LogLine, Telling, Voice};
 
-use super::{log_level::LogLevel, needle::Needle};
+use super::{level::LogLevel, needle::Needle};
 use cuelight_base::{AttemptId, Timestamp};
 use line::{Source, cost, minute_of};
 use std::collections::{BTreeMap, VecDeque};
@@ -28,7 +28,7 @@ const FIRST: u64 = 1 << 40;
 
 /// State of reading the output of one attempt.
 #[derive(Clone, Debug)]
-pub(super) struct Feed {
+pub(crate) struct Feed {
     source: u32,
     /// When its call began: it stands there among others as long as nobody knows better.
     since: Timestamp,
@@ -53,7 +53,7 @@ impl Feed {
 
 /// A stretch of lines.
 #[derive(Clone, Debug)]
-pub(super) struct LogLines {
+pub(crate) struct LogLines {
     lines: VecDeque<LogLine>,
     /// The number of the first line.
     base: u64,
@@ -87,21 +87,21 @@ impl Default for LogLines {
 }
 
 impl LogLines {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
     /// The number of the first line.
-    pub(super) const fn first(&self) -> u64 {
+    pub(crate) const fn first(&self) -> u64 {
         self.base
     }
 
     /// The number after the last line.
-    pub(super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.base + self.lines.len() as u64
     }
 
-    pub(super) fn line(&self, number: u64) -> Option<&LogLine> {
+    pub(crate) fn line(&self, number: u64) -> Option<&LogLine> {
         self.lines.get(self.index(number)?)
     }
 
@@ -121,7 +121,7 @@ impl LogLines {
     }
 
     /// The number of lines held of a level.
-    pub(super) const fn count_of(&self, level: LogLevel) -> usize {
+    pub(crate) const fn count_of(&self, level: LogLevel) -> usize {
         self.levels[level as usize]
     }
 
@@ -132,7 +132,7 @@ impl LogLines {
 
     /// The number of lines in each of so many minutes, and the last of these minutes. The last one is the
     /// newest minute with a line.
-    pub(super) fn per_minute(&self, minutes: u16) -> Option<(Timestamp, Vec<u64>)> {
+    pub(crate) fn per_minute(&self, minutes: u16) -> Option<(Timestamp, Vec<u64>)> {
         let (newest, _) = self.minutes.last_key_value()?;
         let of = |back: u16| self.minutes.get(&(newest - i64::from(back))).copied().unwrap_or(0);
         Some((Timestamp(newest * 60_000), (0..minutes).rev().map(of).collect()))

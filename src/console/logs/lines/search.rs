@@ -4,7 +4,7 @@ use super::{
     LogLines,
     line::{LogLine, voice},
 };
-use crate::{log_level::LogLevel, needle::Needle};
+use crate::logs::{level::LogLevel, needle::Needle};
 
 impl LogLines {
     pub(crate) const fn find(&self) -> &Needle {

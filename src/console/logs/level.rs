@@ -1,11 +1,11 @@
 //! The severity of a line of foreign output, guessed from the words that programs use for it. Colour and a
 //! filter depend on it, and nothing else.
 
-use super::Role;
+use crate::Role;
 
 /// From what is told in passing to what went wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LogLevel {
+pub(crate) enum LogLevel {
     Debug,
     #[default]
     Info,
@@ -37,7 +37,7 @@ const WRONG: [&str; 12] = [
 
 impl LogLevel {
     /// The level of a line; one that says nothing of itself is `Info`.
-    pub(super) fn of(line: &[u8]) -> Self {
+    pub(crate) fn of(line: &[u8]) -> Self {
         let words: Vec<&str> = line[..line.len().min(LOOKED_AT)]
             .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
             .filter_map(|part| std::str::from_utf8(part).ok())
@@ -51,7 +51,7 @@ impl LogLevel {
     }
 
     /// The level of a name: `warn`, `WARNING`, `fatal`.
-    pub(super) fn named(word: &str) -> Option<Self> {
+    pub(crate) fn named(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
             "debug" | "trace" | "verbose" | "dbg" => Self::Debug,
             "info" | "notice" | "information" => Self::Info,
@@ -62,10 +62,10 @@ impl LogLevel {
     }
 
     /// All levels, the least severe first.
-    pub(super) const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+    pub(crate) const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
 
     /// Its letter before a line.
-    pub(super) const fn letter(self) -> &'static str {
+    pub(crate) const fn letter(self) -> &'static str {
         match self {
             Self::Debug => "D",
             Self::Info => "I",
@@ -75,7 +75,7 @@ impl LogLevel {
     }
 
     /// Its word in a filter.
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Info => "info",
@@ -85,7 +85,7 @@ impl LogLevel {
     }
 
     /// Its colour; the words of the line say the same.
-    pub(super) const fn role(self) -> Role {
+    pub(crate) const fn role(self) -> Role {
         match self {
             Self::Debug => Role::LogD,
             Self::Info => Role::LogI,

@@ -1,13 +1,14 @@
 //! The events of the run whose times are looked at, read page by page for the rows under its chart.
 
-use crate::{Lookup, Model, Sheet, View, Wish, layout, model::Asker, moments::Moments};
+use super::moments::Moments;
+use crate::{Lookup, Model, Sheet, View, Wish, layout, model::Asker};
 use cuelight_projection::RunView;
 
 /// Events asked for at once.
 const PAGE: u32 = 1_024;
 
 /// Asks for what was not read yet, where there is room for it on the screen.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     if model.view != View::Time || layout::time(model).marks.is_none() {
         return;
     }
@@ -29,7 +30,7 @@ fn newest(run: &RunView) -> Option<cuelight_base::Seq> {
 }
 
 /// A page of events.
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let newest = model.time.moments.run.and_then(|run| model.board.run(run)).and_then(|run| newest(run));
     let moments = &mut model.time.moments;
     if moments.asked.take_if(|asked| *asked == request).is_none() {

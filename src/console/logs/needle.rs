@@ -3,14 +3,14 @@
 //! come before them.
 
 use super::{
-    log_level::LogLevel,
-    log_lines::{LogLine, Voice},
-    pattern::{PATTERN_SIGN, Pattern},
+    level::LogLevel,
+    lines::{LogLine, Voice},
 };
+use crate::pattern::{PATTERN_SIGN, Pattern};
 
 /// A search in lines of output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Needle {
+pub(crate) struct Needle {
     /// The word or the pattern, without its sign.
     pub text: String,
     inverted: bool,
@@ -32,7 +32,7 @@ impl Needle {
     ///
     /// # Errors
     /// The mistake in its pattern.
-    pub(super) fn of(text: &str) -> Result<Self, String> {
+    pub(crate) fn of(text: &str) -> Result<Self, String> {
         Self::default().with_text(text)
     }
 
@@ -40,7 +40,7 @@ impl Needle {
     ///
     /// # Errors
     /// The mistake in its pattern, or in a field.
-    pub(super) fn filter(text: &str) -> Result<Self, String> {
+    pub(crate) fn filter(text: &str) -> Result<Self, String> {
         let (mut needle, mut rest) = (Self::default(), text.trim_start());
         loop {
             let (first, after) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -77,7 +77,7 @@ impl Needle {
         Self { least, ..self.clone() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty() && self.least.is_none() && self.sources.is_none()
     }
 
@@ -87,12 +87,12 @@ impl Needle {
     }
 
     /// The regular expression, when it is one.
-    pub(super) const fn pattern(&self) -> Option<&Pattern> {
+    pub(crate) const fn pattern(&self) -> Option<&Pattern> {
         self.pattern.as_ref()
     }
 
     /// As it was typed.
-    pub(super) fn typed(&self) -> String {
+    pub(crate) fn typed(&self) -> String {
         let least = self.least.map_or_else(String::new, |level| format!("{LEAST}{} ", level.word()));
         let sources = self.sources.as_ref().map_or_else(String::new, |sources| format!("{SOURCE}{sources} "));
         let sign = if self.inverted { "!" } else { "" };
@@ -100,7 +100,7 @@ impl Needle {
     }
 
     /// Returns true if a line of this voice matches. Lines of steps have no voice.
-    pub(super) fn fits(&self, line: &LogLine, voice: Option<Voice>) -> bool {
+    pub(crate) fn fits(&self, line: &LogLine, voice: Option<Voice>) -> bool {
         if self.is_empty() || line.gap.is_some() {
             return false;
         }

@@ -1,7 +1,9 @@
 //! The places on the screen of the output of steps.
 
-use super::{Width, bare, frame, inset, is_boxed, split_across, split_down};
-use crate::Model;
+use crate::{
+    Model,
+    layout::{Width, bare, frame, inset, is_boxed, split_across, split_down},
+};
 use ratatui::layout::Rect;
 
 /// The parts of the Logs view.

@@ -10,7 +10,7 @@ const BEATS_MAX: usize = 4_096;
 
 /// The events of one run, as far as they were read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Moments {
+pub(crate) struct Moments {
     pub run: Option<RunId>,
     /// The last event that was taken in.
     pub told: Seq,
@@ -23,7 +23,7 @@ pub(super) struct Moments {
 
 /// Some events, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Beat {
+pub(crate) struct Beat {
     /// When the first of them happened.
     pub at: Timestamp,
     pub count: u64,
@@ -33,17 +33,17 @@ pub(super) struct Beat {
 
 impl Moments {
     /// Makes the moments of a run of which nothing has been read.
-    pub(super) fn of(run: RunId) -> Self {
+    pub(crate) fn of(run: RunId) -> Self {
         Self { run: Some(run), ..Self::default() }
     }
 
     /// The beats of the run, oldest first.
-    pub(super) fn beats(&self) -> &[Beat] {
+    pub(crate) fn beats(&self) -> &[Beat] {
         &self.beats
     }
 
     /// The next event of the run.
-    pub(super) fn take(&mut self, seq: Seq, event: &Event) {
+    pub(crate) fn take(&mut self, seq: Seq, event: &Event) {
         if seq <= self.told {
             return;
         }

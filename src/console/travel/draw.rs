@@ -1,23 +1,24 @@
 //! The past: the view as it was, a band over it that says so, and the scrubber under it. The view draws as it always does,
 //! into what is left of the screen.
 
-use super::{
-    Canvas, frame,
-    pieces::{Pieces, put_pieces, width_of},
-    screen, status, to_ascii,
-};
+use super::state::{Travel, role_of, sign_of};
 use crate::{
     Role, Width, fill,
     layout::{self, TravelLayout},
     pane, put, put_right, sparkline,
-    travel::{Travel, role_of, sign_of},
+    view::{
+        canvas::Canvas,
+        frame,
+        pieces::{Pieces, put_pieces, width_of},
+        screen, status, to_ascii,
+    },
 };
 use cuelight_base::counted;
 use cuelight_projection::Notch;
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 use unicode_width::UnicodeWidthStr;
 
-pub(super) fn draw(canvas: &Canvas<'_>, travel: &Travel, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, travel: &Travel, buf: &mut Buffer) {
     let places = layout::inside_travel(travel.screen);
     fill(buf, buf.area, canvas.theme.ground());
     let (width, height) = places.view;

@@ -1,8 +1,8 @@
 //! One line of foreign output as rows of cells: what is odd is shown and marked, what is found is marked, long lines are
 //! wrapped or cut. Nothing in it can move the cursor, hide what stands beside it, or colour anything.
 
-use super::{log_lines::LogLine, needle::Needle, pattern::Pattern};
-use crate::Glyphs;
+use super::{lines::LogLine, needle::Needle};
+use crate::{Glyphs, pattern::Pattern};
 use cuelight_base::safe_pieces;
 use unicode_width::UnicodeWidthChar;
 
@@ -11,7 +11,7 @@ const MARKS_MAX: usize = 3;
 
 /// The kind of a character, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(crate) enum Ink {
     /// As it was written.
     Plain,
     /// Stands for something that cannot be shown.
@@ -24,14 +24,14 @@ pub(super) enum Ink {
 
 /// A stretch of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stroke {
+pub(crate) struct Stroke {
     pub text: String,
     pub ink: Ink,
 }
 
 /// One row of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LogRow {
+pub(crate) struct LogRow {
     /// The number of the line.
     pub line: u64,
     /// True if a line starts in this row.
@@ -43,7 +43,7 @@ pub(super) struct LogRow {
 
 /// The settings with which lines are shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RowLook<'a> {
+pub(crate) struct RowLook<'a> {
     pub width: usize,
     /// Wrapped, or cut with so many cells scrolled out at the left.
     pub wrap: bool,

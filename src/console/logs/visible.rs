@@ -1,12 +1,12 @@
 //! The visible rows of the output. Only these are made from lines, so that scrolling costs the same in a log
 //! of any length.
 
-use crate::{
-    Model, layout,
-    log_places::columns,
-    log_rows::{LogRow, RowLook, rows_of},
-    model::LogsState,
+use super::{
+    places::columns,
+    rows::{LogRow, RowLook, rows_of},
+    state::LogsState,
 };
+use crate::{Model, layout};
 use std::{collections::BTreeMap, iter::successors};
 
 /// Cells of text in a row: without the margin and the scroll bar.
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn however_long_a_log_is_only_what_is_seen_is_made_into_rows() {
-        let held = crate::log_lines::LINES_MAX;
+        let held = crate::logs::lines::LINES_MAX;
         for wrap in [false, true] {
             for follow in [false, true] {
                 for (cursor, top) in

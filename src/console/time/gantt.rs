@@ -1,10 +1,10 @@
 //! A run as a chart of time: which rows, in what order, and where an instant stands in so many cells when waiting is
 //! squeezed. Made by `update/time`, drawn by `view/time`; the times themselves are the projection's.
 
+use super::moments::Moments;
 use crate::{
     Mark,
     marks::{age, mark_of_step},
-    moments::Moments,
 };
 use cuelight_base::{RunId, Score, Seq, Span, StepIx, Timestamp};
 use cuelight_engine::StepState;
@@ -24,7 +24,7 @@ const SLOWER_MAX: usize = 5;
 
 /// State of the view of time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TimeState {
+pub(crate) struct TimeState {
     pub run: Option<RunId>,
     pub selected: Option<StepIx>,
     pub top: usize,
@@ -44,7 +44,7 @@ pub(super) struct TimeState {
 
 /// The choice of rows and their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct TimeLook {
+pub(crate) struct TimeLook {
     pub order: TimeOrder,
     pub critical_only: bool,
     pub hide_idle: bool,
@@ -54,7 +54,7 @@ pub(super) struct TimeLook {
 
 /// The inputs that a chart was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ChartOf {
+pub(crate) struct ChartOf {
     pub run: RunId,
     pub seq: Seq,
     pub second: i64,
@@ -64,7 +64,7 @@ pub(super) struct ChartOf {
 
 /// By what rows are sorted; equal ones stay as the file has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum TimeOrder {
+pub(crate) enum TimeOrder {
     /// As in the file.
     #[default]
     File,
@@ -77,7 +77,7 @@ pub(super) enum TimeOrder {
 }
 
 impl TimeOrder {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::File => "file",
             Self::Start => "start",
@@ -86,7 +86,7 @@ impl TimeOrder {
         }
     }
 
-    pub(super) const fn next(self) -> Self {
+    pub(crate) const fn next(self) -> Self {
         match self {
             Self::File => Self::Start,
             Self::Start => Self::Longest,
@@ -98,7 +98,7 @@ impl TimeOrder {
 
 /// A run in time.
 #[derive(Clone, Debug)]
-pub(super) struct Chart {
+pub(crate) struct Chart {
     pub run: RunId,
     pub from: Timestamp,
     /// Its end, or now.
@@ -123,14 +123,14 @@ pub(super) struct Chart {
 
 /// One slot, or people.
 #[derive(Clone, Debug)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     pub name: String,
     pub bars: Vec<Bar>,
 }
 
 /// One step in the chart.
 #[derive(Clone, Debug)]
-pub(super) struct GanttRow {
+pub(crate) struct GanttRow {
     pub step: StepIx,
     pub depth: usize,
     /// Its id, which may be foreign text.
@@ -149,7 +149,7 @@ pub(super) struct GanttRow {
 
 impl GanttRow {
     /// By how many hundredths it is slower than usual.
-    pub(super) fn slower(&self) -> Option<u64> {
+    pub(crate) fn slower(&self) -> Option<u64> {
         let (took, median) = (self.took?, self.median?);
         (took > median).then(|| (took.0 - median.0) * 100 / median.0.max(1)).filter(|number| *number >= 10)
     }
@@ -157,7 +157,7 @@ impl GanttRow {
 
 impl Chart {
     /// The chart of a run as it is seen.
-    pub(super) fn of(
+    pub(crate) fn of(
         board: &Board,
         run: &RunView,
         now: Timestamp,
@@ -362,7 +362,7 @@ const NOW_WIDTH: usize = 3;
 
 /// The mapping from instants to a number of cells.
 #[derive(Clone, Debug)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     /// Each with its first cell and how many it has.
     parts: Vec<(Stretch, usize, usize)>,
     width: usize,
@@ -373,7 +373,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// The whole chart in so many cells: stretches of waiting have as many as their label, the others share the rest.
-    pub(super) fn of(chart: &Chart, width: usize) -> Self {
+    pub(crate) fn of(chart: &Chart, width: usize) -> Self {
         let mut stretches = chart.stretches.clone();
         let ahead = chart.forecast.filter(|forecast| *forecast > chart.until);
         let ahead_width = if ahead.is_some() { (width / 6).clamp(4, 16) } else { NOW_WIDTH };
@@ -411,7 +411,7 @@ impl Scale {
     }
 
     /// The cell of an instant.
-    pub(super) fn cell(&self, at: Timestamp) -> usize {
+    pub(crate) fn cell(&self, at: Timestamp) -> usize {
         let index = self.parts.partition_point(|(stretch, _, _)| stretch.from <= at).saturating_sub(1);
         let Some((stretch, first, wide)) = self.parts.get(index) else { return 0 };
         let whole = stretch.until.since(stretch.from).0.max(1);

@@ -1,19 +1,18 @@
 //! Time: when what ran. Bars by what was going on, waiting squeezed and labelled, the critical path heavy, and what is
 //! usual beside it.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, wrapped},
-    popup::select_row,
-};
+use super::gantt::{Chart, GanttRow, Lane, Scale};
 use crate::{
-    Glyphs, Role,
-    gantt::{Chart, GanttRow, Lane, Scale},
-    gauge,
+    Glyphs, Role, gauge,
     layout::{self, TimeLayout},
     marks::age,
     pane, put, put_right, sparkline,
-    travel::{role_of as role_of_notch, sign_of as sign_of_notch},
+    travel::state::{role_of as role_of_notch, sign_of as sign_of_notch},
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+        popup::select_row,
+    },
 };
 use cuelight_base::{Span, counted, safe_text};
 use cuelight_projection::{Bar, Notch, Spell};
@@ -24,7 +23,7 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::time(model);
     let Some(chart) = &model.time.chart else { return empty(canvas, &places, buf) };

@@ -1,25 +1,27 @@
 //! Logs: what steps wrote. One pane of lines with a note under it; on wide screens the steps of the run beside it.
 
 use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, width_of},
-    popup::select_row,
+    level::LogLevel,
+    lines::{LogLine, Voice},
+    places::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
+    rows::{Ink, LogRow, bytes_word, text_of},
 };
 use crate::{
     Intent, Mark, Role, layout,
-    log_level::LogLevel,
-    log_lines::{LogLine, Voice},
-    log_places::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
-    log_rows::{Ink, LogRow, bytes_word, text_of},
     marks::{mark_of_run, mark_of_step},
     pane, put, put_right, sparkline,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, width_of},
+        popup::select_row,
+    },
 };
 use cuelight_base::{AttemptId, StepIx, counted, plural, safe_text};
 use cuelight_engine::{Purpose, StepState};
 use cuelight_projection::{RunView, StepView, why};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-pub(super) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
     let places = layout::logs(model);
     let run = model.logs.run.and_then(|run| model.board.run(run)).map(|run| &**run);
@@ -125,7 +127,8 @@ fn nothing(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buf
         },
     };
     let room = usize::from(area.width.saturating_sub(2));
-    for (line, y) in super::pieces::wrapped(&safe_text(&text), room.max(1)).iter().zip(area.y..area.bottom())
+    for (line, y) in
+        crate::view::pieces::wrapped(&safe_text(&text), room.max(1)).iter().zip(area.y..area.bottom())
     {
         put(buf, area, area.x + 1, y, line, canvas.style(Role::Muted));
     }
@@ -409,7 +412,7 @@ fn detail(canvas: &Canvas<'_>, run: Option<&RunView>, area: Rect, buf: &mut Buff
     let room = usize::from(inside.width.saturating_sub(2)).max(1);
     let text = text_of(line, canvas.glyphs);
     let fields = fields_of(&line.bytes).unwrap_or(text);
-    for (text, y) in super::pieces::wrapped(&fields, room).iter().zip(inside.y + 2..inside.bottom()) {
+    for (text, y) in crate::view::pieces::wrapped(&fields, room).iter().zip(inside.y + 2..inside.bottom()) {
         put(buf, inside, inside.x + 1, y, text, canvas.style(Role::Text));
     }
 }

@@ -1,8 +1,8 @@
 //! State of the view of output: the shown lines and the questions for more of them.
 
-use crate::{
-    log_lines::{LogLines, Voice},
-    log_rows::LogRow,
+use super::{
+    lines::{LogLines, Voice},
+    rows::LogRow,
 };
 use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp};
 use std::collections::{BTreeSet, VecDeque};

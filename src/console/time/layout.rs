@@ -1,7 +1,9 @@
 //! The places on the screen of the steps of a run over time.
 
-use super::{Width, frame, inset, is_boxed, split_across, split_down};
-use crate::Model;
+use crate::{
+    Model,
+    layout::{Width, frame, inset, is_boxed, split_across, split_down},
+};
 use ratatui::layout::Rect;
 
 /// The parts of the Time view.
