@@ -18,19 +18,23 @@ mod graph;
 mod ground;
 mod hangup;
 mod health;
-mod help_rows;
+mod help;
 mod intent;
 mod keymap;
+mod launching;
 mod layout;
+mod leaving;
 mod logs;
 mod look_up;
 mod marks;
 mod message;
 mod model;
 mod notify;
+mod palette;
 mod panes;
 mod pattern;
 mod picture;
+mod popup;
 mod preferences;
 mod query;
 mod rung;
@@ -52,7 +56,7 @@ pub use dag::{
     DagGraph, DagNode, DagView, Direction, Fate, Fates, FoldKey, FoldKind, Folding, Layout, Neighbourhood,
     Notes, Order, Place, Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map, paint_with,
 };
-pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
+pub use dialog::state::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
 pub use event_loop::{ConsoleOptions, EditText, Leave, ReadThemes, SavePicture, ThemesByGround, run_console};
 pub use field::Field;
 pub use frames::FrameCost;

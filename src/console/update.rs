@@ -3,32 +3,27 @@
 //!
 //! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
 
-pub(super) mod asking;
-mod command_line;
+pub(super) mod command_line;
 mod copying;
 pub(super) mod editing;
-mod general;
-mod help;
-pub(super) mod launching;
-mod leaving;
+pub(super) mod general;
 pub(super) mod moving;
 mod outside;
-mod palette;
 mod panes;
 pub(super) mod places;
-pub(super) mod popup;
 mod prompt;
 pub(super) mod requests;
 mod siblings;
-mod toasts;
+pub(super) mod toasts;
 mod why;
 
 use crate::{
     Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish, agents,
-    audit, errors, gates, graph, health,
+    audit, dialog, errors, gates, graph, health,
     keymap::{digit, is_interrupt, is_suspend},
-    layout, logs,
+    launching, layout, leaving, logs,
     model::{Asker, Overlay, Undoable},
+    palette, popup,
     rung::Rung,
     runs, time, tools, travel, view,
 };
@@ -67,7 +62,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => match model.requests.asking.remove(&request) {
             Some(Asker::WhatIf) => graph::what_if::answered(model, request, &outcome),
-            _ => asking::previewed(model, request, outcome),
+            _ => dialog::asking::previewed(model, request, outcome),
         },
         Message::Sheet { request, sheet } => arrived(model, request, sheet, &mut wishes),
         Message::Arranged { request, arranged, took, at } => {
@@ -83,7 +78,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             model.terminal.behind = Some((lately + missed, model.now));
         }
         Message::Edited(edited) => outside::arrived(model, edited),
-        Message::Note { title, text } => popup::show_note(model, &title, &text),
+        Message::Note { title, text } => popup::update::show_note(model, &title, &text),
         Message::Frame(cost) => {
             model.terminal.frames.take(cost);
             return wishes;
@@ -121,7 +116,7 @@ fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>
         Some(Asker::Audit) => audit::update::read(model, request, sheet),
         Some(Asker::Compare) => travel::compare::read(model, request, sheet),
         Some(Asker::Gates) => gates::update::arrived(model, request, sheet, wishes),
-        Some(Asker::Launch) => launching::read(model, request, sheet),
+        Some(Asker::Launch) => launching::update::read(model, request, sheet),
         Some(Asker::Logs) => logs::read::read(model, request, sheet),
         Some(Asker::TimeMarks) => time::marks::read(model, request, sheet),
         Some(Asker::Travel) => travel::update::read(model, request, sheet),
@@ -139,7 +134,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     graph::what_if::refresh(model, wishes);
     gates::update::refresh(model, wishes);
     gates::forming::refresh(model);
-    launching::refresh(model, wishes);
+    launching::update::refresh(model, wishes);
     logs::update::refresh(model, wishes);
     errors::update::refresh(model);
     health::update::refresh(model);
@@ -147,8 +142,8 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     time::update::refresh(model);
     time::marks::refresh(model, wishes);
     audit::update::refresh(model, wishes);
-    palette::refresh(model);
-    asking::refresh(model, wishes);
+    palette::update::refresh(model);
+    dialog::asking::refresh(model, wishes);
 }
 
 fn tick(model: &mut Model, now: Timestamp) {
@@ -208,17 +203,17 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
         return;
     }
     if let Some(Overlay::Dialog(_)) = model.overlay
-        && !asking::hears(model, press, repeat, at)
+        && !dialog::asking::hears(model, press, repeat, at)
     {
         return;
     }
-    if !leaving::hears(model, press, repeat, at) {
+    if !leaving::update::hears(model, press, repeat, at) {
         return;
     }
     if let Some(what) = model.places.letter.take() {
         return places::name(model, what, press);
     }
-    if popup::chooses(model, press) {
+    if popup::update::chooses(model, press) {
         if !repeat {
             act(model, Intent::Submit, None, wishes);
         }
@@ -291,13 +286,13 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         return outside::ask(model, wishes);
     }
     let chosen = match &model.overlay {
-        Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
+        Some(Overlay::Dialog(_)) => return dialog::asking::answer(model, intent, wishes),
         Some(Overlay::Form(_)) => return gates::forming::act(model, intent, wishes),
-        Some(Overlay::Launch(_)) => return launching::act(model, intent, wishes),
-        Some(Overlay::Leaving(_)) => return leaving::act(model, intent, wishes),
-        Some(Overlay::Palette(_)) => palette::act(model, intent, wishes),
+        Some(Overlay::Launch(_)) => return launching::update::act(model, intent, wishes),
+        Some(Overlay::Leaving(_)) => return leaving::update::act(model, intent, wishes),
+        Some(Overlay::Palette(_)) => palette::update::act(model, intent, wishes),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => {
-            popup::act(model, intent, count, wishes)
+            popup::update::act(model, intent, count, wishes)
         }
         None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
         None => return act_in_view(model, intent, count, wishes),
@@ -388,7 +383,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
         }
         Answer::Refused(refusal) => (refusal.to_string(), Role::Warn),
         Answer::Invalid(report) => {
-            popup::show_text(model, "could not start", &report, Role::Fail);
+            popup::update::show_text(model, "could not start", &report, Role::Fail);
             ("could not start: the workflow has problems".to_owned(), Role::Fail)
         }
         Answer::NotRecorded(why) => {

@@ -4,20 +4,15 @@
 //! One file for each view and each thing that lies over it. `layout` places them.
 
 pub(super) mod canvas;
-mod dialog;
 pub(super) mod frame;
-mod help;
-mod launching;
-mod leaving;
-mod palette;
 pub(super) mod pieces;
-pub(super) mod popup;
 mod reader;
 pub(super) mod status;
 
 use crate::{
-    Depth, Model, Role, Theme, View, Width, agents, audit, errors, fill, gates, graph, health, layout, logs,
-    model::Overlay, put, runs, time, to_svg, to_text, tools, travel,
+    Depth, Model, Role, Theme, View, Width, agents, audit, dialog, errors, fill, gates, graph, health, help,
+    launching, layout, leaving, logs, model::Overlay, palette, popup, put, runs, time, to_svg, to_text,
+    tools, travel,
 };
 use cuelight_base::counted;
 use ratatui::{
@@ -126,15 +121,15 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         frame::toasts(canvas, body, buf);
     }
     match &model.overlay {
-        Some(Overlay::Dialog(dialog)) => dialog::draw(canvas, dialog, body, buf),
-        Some(Overlay::Palette(palette)) => palette::draw(canvas, palette, body, buf),
-        Some(Overlay::Help(state)) => help::draw(canvas, state, body, buf),
-        Some(Overlay::Menu { selected }) => popup::menu(canvas, *selected, body, buf),
+        Some(Overlay::Dialog(dialog)) => dialog::draw::draw(canvas, dialog, body, buf),
+        Some(Overlay::Palette(palette)) => palette::draw::draw(canvas, palette, body, buf),
+        Some(Overlay::Help(state)) => help::draw::draw(canvas, state, body, buf),
+        Some(Overlay::Menu { selected }) => popup::draw::menu(canvas, *selected, body, buf),
         Some(Overlay::Form(form)) => gates::form::draw(canvas, form, body, buf),
-        Some(Overlay::Launch(form)) => launching::draw(canvas, form, body, buf),
-        Some(Overlay::Leaving(leaving)) => leaving::draw(canvas, leaving, body, buf),
-        Some(Overlay::Text(sheetlet)) => popup::text(canvas, sheetlet, body, buf),
-        None => popup::continuations(canvas, body, buf),
+        Some(Overlay::Launch(form)) => launching::draw::draw(canvas, form, body, buf),
+        Some(Overlay::Leaving(leaving)) => leaving::draw::draw(canvas, leaving, body, buf),
+        Some(Overlay::Text(sheetlet)) => popup::draw::text(canvas, sheetlet, body, buf),
+        None => popup::draw::continuations(canvas, body, buf),
     }
     if !answers && says {
         frame::toasts(canvas, body, buf);

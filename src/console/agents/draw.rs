@@ -3,11 +3,12 @@
 use crate::{
     Role, gauge, layout,
     marks::age,
-    meter_role, pane, put,
+    meter_role, pane,
+    popup::draw::select_row,
+    put,
     view::{
         canvas::{Canvas, main_pane},
         pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
-        popup::select_row,
     },
 };
 use cuelight_base::{RunId, StepIx, Timestamp, counted, dollars, safe_text};

@@ -4,11 +4,12 @@ use super::state::{AuditRow, ChainState};
 use crate::{
     Role,
     layout::{self, AuditLayout},
-    pane, put,
+    pane,
+    popup::draw::select_row,
+    put,
     view::{
         canvas::Canvas,
         pieces::{Column, Pieces, columns, put_cell, put_pieces, wrapped},
-        popup::select_row,
     },
 };
 use cuelight_base::{counted, safe_text};

@@ -6,11 +6,12 @@ use crate::{
     Mark, Role, layout,
     marks::age,
     model::PromptKind,
-    pane, put, put_right, sparkline,
+    pane,
+    popup::draw::select_row,
+    put, put_right, sparkline,
     view::{
         canvas::Canvas,
         pieces::{Column, Pieces, columns, put_cell, put_pieces},
-        popup::select_row,
     },
 };
 use cuelight_base::{Seq, Severity, safe_text};

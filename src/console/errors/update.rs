@@ -2,10 +2,11 @@
 
 use super::state::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS};
 use crate::{
-    Intent, Model, Query, Role, View, Wish, layout,
+    Intent, Model, Query, Role, View, Wish, dialog, layout,
     model::PromptKind,
+    popup,
     searches::OF_ERRORS,
-    update::{asking, moving, places, popup, toast},
+    update::{moving, places, toast},
 };
 use cuelight_base::{FailureMode, Seq, Severity, Timestamp};
 use cuelight_engine::{StepState, Why};
@@ -233,7 +234,7 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
             model.workspace.errors.order = model.workspace.errors.order.next();
             toast(model, &format!("sorted by {}", model.workspace.errors.order.name()), Role::Info);
         }
-        Intent::Acknowledge | Intent::Resolve => asking::ask(model, intent, wishes),
+        Intent::Acknowledge | Intent::Resolve => dialog::asking::ask(model, intent, wishes),
         Intent::Evidence => show_whole(model),
         Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
@@ -275,7 +276,7 @@ fn show_whole(model: &mut Model) {
     }
     text.push('\n');
     text.push_str(if record.tail.is_empty() { "it wrote nothing" } else { &record.tail });
-    popup::show_text(model, &error.name(), &text, Role::Text);
+    popup::update::show_text(model, &error.name(), &text, Role::Text);
 }
 
 /// To the next failure that the search fits, around the end of the list.

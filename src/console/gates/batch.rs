@@ -4,9 +4,9 @@
 use super::{answers::may_not, ask_text::name_of, deciding::place};
 use crate::{
     About, Dialog, DialogField, Model, Preview, Role, Wish,
-    dialog::fact,
+    dialog::{self, state::fact},
     layout,
-    update::{asking, requests, toast},
+    update::{requests, toast},
 };
 use cuelight_base::{DecisionId, GateId, Span, ValueMap, counted};
 use cuelight_engine::{Command, Decision, GateAct, GateState, Verdict};
@@ -150,7 +150,7 @@ pub(super) fn open(model: &mut Model) {
     let title = format!("Approve {} of {}?", counted(marked.len(), "gate", "gates"), first.ask.workflow);
     let command = commands.remove(0);
     let means = "each is approved for the ask that you read; one that changes meanwhile is not".to_owned();
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title,

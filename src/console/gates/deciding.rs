@@ -13,9 +13,12 @@ use super::{
 };
 use crate::{
     About, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
-    dialog::{fact, set_form},
+    dialog::{
+        self,
+        state::{fact, set_form},
+    },
     model::{Overlay, PromptKind, Sheetlet},
-    update::{asking, editing, requests, toast},
+    update::{editing, requests, toast},
 };
 use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, GateId, ValueMap};
 use cuelight_engine::{Command, Decision, DoubtAnswer, GateState, Verdict};
@@ -133,7 +136,7 @@ fn decide(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     } else {
         Proof::Key
     };
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title: format!("{verb} {} {}?", gate.id, ask.step),
@@ -162,7 +165,7 @@ fn withdraw(model: &mut Model, wishes: &mut Vec<Wish>) {
         fact("answer", format!("to ask {}", name_of(gate.hash)), Role::Text),
         fact("on", place(model, &gate.ask), Role::Text),
     ];
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title: format!("Withdraw your answer to {}?", gate.id),
@@ -196,7 +199,7 @@ fn review(model: &mut Model, wishes: &mut Vec<Wish>) {
         facts.push(fact(name, text, Role::Fail));
     }
     facts.push(fact("means", "you have looked at what was done; it changes nothing", Role::Muted));
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title: format!("Review {} {}?", gate.id, gate.ask.step),
@@ -271,7 +274,7 @@ fn settle(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
         fields.push(DialogField::new("outputs", false));
     }
     let wanted = run.to_string();
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title,

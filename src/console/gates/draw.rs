@@ -9,11 +9,12 @@ use super::{
 use crate::{
     Mark, Role, Width, fill, layout,
     marks::{age, mark_of_gate},
-    pane, put, put_right,
+    pane,
+    popup::draw::select_row,
+    put, put_right,
     view::{
         canvas::{Canvas, main_pane},
         pieces::{Column, Pieces, columns, put_cell, put_pieces, width_of},
-        popup::select_row,
     },
 };
 use cuelight_base::{Timestamp, counted, safe_text};

@@ -3,10 +3,7 @@
 
 use super::state::WhatIf;
 use crate::{
-    Fate, Fates, Intent, Model, View, Wish,
-    actions::command_for,
-    model::Asker,
-    update::{asking, requests},
+    Fate, Fates, Intent, Model, View, Wish, actions::command_for, dialog, model::Asker, update::requests,
 };
 use cuelight_base::{RunId, StepIx};
 use cuelight_engine::{
@@ -121,7 +118,7 @@ pub(crate) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Eve
     match outcome {
         Ok(events) => {
             let fates = run.as_ref().map(|run| fates_of(events, run)).unwrap_or_default();
-            let words = asking::consequences(events, run.as_deref());
+            let words = dialog::asking::consequences(events, run.as_deref());
             let label = |index: usize| if index == 0 { verb.short() } else { "" };
             what_if.lines = words.into_iter().enumerate().map(|(at, word)| (label(at), word)).collect();
             what_if.fates = Some(Arc::new(Fates { first: (verb.short().to_owned(), fates), second: None }));

@@ -4,11 +4,12 @@
 use crate::{
     Glyphs, Link, Role, Width, condensed, gauge, layout,
     marks::age,
-    meter_role, pane, put, sparkline,
+    meter_role, pane,
+    popup::draw::select_row,
+    put, sparkline,
     view::{
         canvas::{Canvas, main_pane},
         pieces::{Column, Pieces, columns, put_cell, put_pieces},
-        popup::select_row,
     },
 };
 use cuelight_base::{Circuit, Score, Span, counted, plural, safe_text};

@@ -9,11 +9,12 @@ use super::{
 use crate::{
     Intent, Mark, Role, layout,
     marks::{mark_of_run, mark_of_step},
-    pane, put, put_right, sparkline,
+    pane,
+    popup::draw::select_row,
+    put, put_right, sparkline,
     view::{
         canvas::Canvas,
         pieces::{Pieces, put_pieces, width_of},
-        popup::select_row,
     },
 };
 use cuelight_base::{AttemptId, StepIx, counted, plural, safe_text};

@@ -4,10 +4,10 @@
 use crate::{
     About, Dialog, DialogFact, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, View,
     actions::undoes,
-    dialog::fact,
+    dialog::{self, state::fact},
     layout,
     marks::{age, word_of_run},
-    update::{asking, toast},
+    update::toast,
 };
 use cuelight_base::{RunId, counted};
 use cuelight_engine::{Command, RunState};
@@ -149,7 +149,7 @@ fn open(
     };
     let reason = DialogField::new("reason", true);
     let first = commands.remove(0);
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title: format!("{}{} {runs}?", verb[..1].to_uppercase(), &verb[1..]),
@@ -194,7 +194,7 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
     }
     // What cannot be taken back is decided one by one.
     let is_grave = intent.level() >= Level::L3;
-    if let Some(kept) = asking::cannot_be_undone(model, run).filter(|_| is_grave) {
+    if let Some(kept) = dialog::asking::cannot_be_undone(model, run).filter(|_| is_grave) {
         return Err(format!("{name}: not of low risk, ask for it alone: {kept}"));
     }
     let command = match intent {

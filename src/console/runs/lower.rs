@@ -10,11 +10,12 @@ use crate::{
     errors::draw::{open_words, severity_role},
     gauge, layout,
     marks::{age, mark_of_gate, word_of_risk},
-    meter_role, pane, put,
+    meter_role, pane,
+    popup::draw::select_row,
+    put,
     view::{
         canvas::Canvas,
         pieces::{Pieces, columns, put_cell, put_pieces},
-        popup::select_row,
     },
 };
 use cuelight_base::safe_text;

@@ -134,7 +134,7 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Mark => bulk::mark(model, count),
         Intent::MarkRange => bulk::mark_range(model),
         Intent::MarkAll => bulk::mark_all(model),
-        Intent::NewRun if model.runs.find.is_empty() => crate::update::launching::open(model),
+        Intent::NewRun if model.runs.find.is_empty() => crate::launching::update::open(model),
         Intent::NextMatch | Intent::NewRun => find(model, true),
         Intent::PreviousMatch => find(model, false),
         Intent::Escape => escape(model),

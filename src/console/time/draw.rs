@@ -6,12 +6,13 @@ use crate::{
     Glyphs, Role, gauge,
     layout::{self, TimeLayout},
     marks::age,
-    pane, put, put_right, sparkline,
+    pane,
+    popup::draw::select_row,
+    put, put_right, sparkline,
     travel::state::{role_of as role_of_notch, sign_of as sign_of_notch},
     view::{
         canvas::Canvas,
         pieces::{Pieces, put_pieces, wrapped},
-        popup::select_row,
     },
 };
 use cuelight_base::{Span, counted, safe_text};

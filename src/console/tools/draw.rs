@@ -4,11 +4,12 @@
 use crate::{
     Role, gauge, layout,
     marks::age,
-    meter_role, pane, put,
+    meter_role, pane,
+    popup::draw::select_row,
+    put,
     view::{
         canvas::{Canvas, main_pane},
         pieces::{Column, Pieces, columns, put_cell, put_pieces},
-        popup::select_row,
     },
 };
 use cuelight_base::{plural, safe_text};

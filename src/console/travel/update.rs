@@ -127,7 +127,7 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes:
     let changes = intent.group() == Group::Act || intent == Intent::TakeBack;
     match intent {
         // What is made is another run: the past stays as it is.
-        Intent::Fork => crate::update::asking::fork(model, wishes),
+        Intent::Fork => crate::dialog::asking::fork(model, wishes),
         _ if changes => toast(model, IN_THE_PAST, Role::Warn),
         Intent::Freeze => toast(model, "the past stands still by itself; T to go live", Role::Info),
         Intent::Travel | Intent::CloseView => end(model),

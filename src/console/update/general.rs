@@ -1,9 +1,10 @@
 //! Commands that mean the same in every view: views and the way back, popups, copying, leaving.
 
-use super::{copying, editing, places, popup, requests, toast, why};
+use super::{copying, editing, places, requests, toast, why};
 use crate::{
     Intent, Model, Role, Themes, View, Wish, layout,
     model::{HelpState, Letter, Overlay, PaletteState, PromptKind},
+    popup,
 };
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Help => model.overlay = Some(Overlay::Help(HelpState::default())),
         Intent::Menu => model.overlay = Some(Overlay::Menu { selected: 0 }),
         Intent::Why => why::show(model),
-        Intent::CommandLog => popup::show_log(model),
+        Intent::CommandLog => popup::update::show_log(model),
         Intent::CopyId | Intent::CopyRow | Intent::CopyJson | Intent::CopyLink | Intent::CopyScreen => {
             copying::act(model, intent, wishes);
         }
@@ -43,11 +44,11 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Redraw => wishes.push(Wish::Redraw),
         Intent::Theme => next_theme(model),
         Intent::TakeBack => requests::take_back(model, wishes),
-        Intent::Quit => super::leaving::ask(model, wishes),
+        Intent::Quit => crate::leaving::update::ask(model, wishes),
         Intent::Filter => editing::open_prompt(model, PromptKind::Filter),
         Intent::Find => editing::open_prompt(model, PromptKind::Find),
         Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Skip | Intent::Compensate => {
-            super::asking::ask(model, intent, wishes);
+            crate::dialog::asking::ask(model, intent, wishes);
         }
         _ => return false,
     }
@@ -71,7 +72,7 @@ fn next_theme(model: &mut Model) {
     set_theme(model, names[(now + 1) % names.len()]);
 }
 
-pub(super) fn set_theme(model: &mut Model, name: &str) {
+pub(crate) fn set_theme(model: &mut Model, name: &str) {
     name.clone_into(&mut model.look.theme);
     toast(model, &format!("theme {name}"), Role::Info);
 }

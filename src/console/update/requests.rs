@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Model, Role, Wish,
-    dialog::set_reason,
+    dialog::state::set_reason,
     model::{Asked, Pending},
 };
 use cuelight_engine::{Command, FailureNote};
@@ -50,7 +50,7 @@ pub(crate) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>
 }
 
 /// Starts a workflow with inputs as they were typed; false when it cannot be asked for.
-pub(super) fn launch(
+pub(crate) fn launch(
     model: &mut Model,
     path: &str,
     inputs: Vec<(String, String)>,

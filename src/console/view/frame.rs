@@ -139,7 +139,7 @@ fn keys_of_hint(canvas: &Canvas<'_>, hint: &Hint) -> String {
 }
 
 /// Key signs for terminals without them.
-pub(super) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
+pub(crate) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
     if !canvas.glyphs.ascii {
         return keys.to_owned();
     }

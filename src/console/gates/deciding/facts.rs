@@ -2,7 +2,7 @@
 
 use crate::{
     DialogFact, Model, Role,
-    dialog::fact,
+    dialog::state::fact,
     gates::ask_text::{name_of, people, role_of_risk},
 };
 use cuelight_engine::Ask;

@@ -3,13 +3,13 @@
 use super::facts::place;
 use crate::{
     About, Dialog, DialogField, Focus, Intent, Model, Preview, Role,
-    dialog::fact,
+    dialog::{self, state::fact},
     gates::{
         answers::refusal,
         ask_text::{care_words, if_nobody, people},
     },
     model::{Overlay, Sheetlet},
-    update::{asking, toast},
+    update::toast,
 };
 use cuelight_base::DELEGATION_DEFAULT;
 use cuelight_engine::{Command, Verdict};
@@ -30,7 +30,7 @@ pub(super) fn delegate(model: &mut Model) {
     let command =
         Command::Delegate { gate: gate.id, to: String::new(), lasts: None, reason: String::new(), by };
     let means = "until then they answer instead of you; u revokes the delegation".to_owned();
-    asking::show(
+    dialog::asking::show(
         model,
         Dialog {
             title: format!("Delegate {} {}?", gate.id, gate.ask.step),

@@ -1,16 +1,22 @@
 //! Menus and texts over the view, and what can follow a key that was typed.
 
-use super::{
-    Canvas,
-    frame::ascii_keys,
-    pieces::{Pieces, put_pieces},
+use crate::{
+    Intent, Role,
+    actions::rows_of_menu,
+    centred, fill, layout,
+    model::Sheetlet,
+    pane, put,
+    view::{
+        canvas::Canvas,
+        frame::ascii_keys,
+        pieces::{Pieces, put_pieces},
+    },
 };
-use crate::{Intent, Role, actions::rows_of_menu, centred, fill, layout, model::Sheetlet, pane, put};
 use ratatui::{buffer::Buffer, layout::Rect};
 use unicode_width::UnicodeWidthStr;
 
 /// Draws the actions for the selection; a refused one is grey, with the reason.
-pub(super) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut Buffer) {
+pub(crate) fn menu(canvas: &Canvas<'_>, selected: usize, body: Rect, buf: &mut Buffer) {
     let rows = rows_of_menu(canvas.model);
     let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
     let area = centred(body, 76.min(body.width.saturating_sub(4)), height);
@@ -62,7 +68,7 @@ pub(crate) fn select_row(
 }
 
 /// A text over the view.
-pub(super) fn text(canvas: &Canvas<'_>, sheet: &Sheetlet, body: Rect, buf: &mut Buffer) {
+pub(crate) fn text(canvas: &Canvas<'_>, sheet: &Sheetlet, body: Rect, buf: &mut Buffer) {
     let widest =
         sheet.lines.iter().map(|(line, _)| line.width()).max().unwrap_or(0).max(sheet.title.width() + 4);
     let width = u16::try_from(widest + 4).unwrap_or(u16::MAX).clamp(30, body.width.saturating_sub(4).max(30));
@@ -80,7 +86,7 @@ pub(super) fn text(canvas: &Canvas<'_>, sheet: &Sheetlet, body: Rect, buf: &mut 
 }
 
 /// Draws the possible continuations of a prefix key.
-pub(super) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
+pub(crate) fn continuations(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
     let model = canvas.model;
     if !model.shows_continuations() {
         return;

@@ -2,16 +2,16 @@
 //! that owns open runs asks: do they continue without a screen, or does the engine stop? Back is the first
 //! choice. A key pressed before the question was on the screen answers nothing.
 
-use super::{editing, toast};
 use crate::{
     Field, Found, Intent, Model, Press, Role, Width, Wish, layout,
     message::SETTLE,
     model::{Leaving, Overlay},
+    update::{editing, toast},
 };
 use cuelight_base::Timestamp;
 
 /// Leaves, or asks how.
-pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
     let is_open = model.board.open_runs().next().is_some();
     if model.seat.place == "local" && is_open {
         model.overlay = Some(Overlay::Leaving(Leaving::default()));
@@ -21,7 +21,7 @@ pub(super) fn ask(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Asks at once for the words that stop the engine.
-pub(super) fn shut_down(model: &mut Model) {
+pub(crate) fn shut_down(model: &mut Model) {
     if model.seat.read_only {
         return toast(model, "could not stop the engine: this seat is read-only", Role::Warn);
     }
@@ -34,7 +34,7 @@ pub(super) fn shut_down(model: &mut Model) {
 
 /// Returns true if a key counts. Back always counts. Any other key counts only if the question has been
 /// visible for a while, and never if the key is held.
-pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
+pub(crate) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp) -> bool {
     let goes_back = model.keys.find(model.scope(), &[press]) == Found::Intents(vec![Intent::Escape]);
     let fits = layout::frame(model.size).width != Width::TooSmall;
     let Some(Overlay::Leaving(leaving)) = &mut model.overlay else { return true };
@@ -48,7 +48,7 @@ pub(super) fn hears(model: &mut Model, press: Press, repeat: bool, at: Timestamp
     settled && fits && !repeat
 }
 
-pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let words = model.seat.stop_words();
     let Some(Overlay::Leaving(leaving)) = &mut model.overlay else { return };
     match (intent, &leaving.stop) {

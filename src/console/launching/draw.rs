@@ -1,13 +1,13 @@
 //! The form in which a workflow is started: file, inputs with type and default, what is wrong, and the button.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, wrapped},
-};
 use crate::{
     Role, centred, dialog, fill, layout,
     model::{LaunchForm, LaunchInput},
     put,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+    },
 };
 use cuelight_base::{safe_text, shorten};
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -17,7 +17,7 @@ const NAMES: usize = 18;
 /// Problems that are told.
 const PROBLEMS_MAX: usize = 4;
 
-pub(super) fn draw(canvas: &Canvas<'_>, form: &LaunchForm, body: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, form: &LaunchForm, body: Rect, buf: &mut Buffer) {
     let width = body.width.saturating_sub(4).min(96);
     let height = u16::try_from(form.inputs.len() + 11).unwrap_or(u16::MAX).clamp(12, body.height.max(12));
     let area = centred(body, width, height);

@@ -3,7 +3,7 @@
 use super::consequences::NAMES_MAX;
 use crate::{
     About, Danger, Dialog, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
-    dialog::fact,
+    dialog::state::fact,
     model::Overlay,
     update::{
         command_line::{command_line, run_and_step},

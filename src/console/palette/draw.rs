@@ -1,19 +1,20 @@
 //! The palette: what was typed, what fits, with level, key and effect; under it what the chosen one means.
 
-use super::{
-    Canvas,
-    frame::ascii_keys,
-    pieces::{Column, columns, put_cell},
-    popup::select_row,
-};
 use crate::{
     Level, Role, fill, layout,
     model::{PaletteRow, PaletteState},
-    pane, put,
+    pane,
+    popup::draw::select_row,
+    put,
+    view::{
+        canvas::Canvas,
+        frame::ascii_keys,
+        pieces::{Column, columns, put_cell},
+    },
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
-pub(super) fn draw(canvas: &Canvas<'_>, palette: &PaletteState, body: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, palette: &PaletteState, body: Rect, buf: &mut Buffer) {
     let width = if body.width >= 140 { 110 } else { 68.min(body.width.saturating_sub(4)) };
     let height = body.height.saturating_sub(4).min(30).max(8.min(body.height));
     let area = Rect::new(

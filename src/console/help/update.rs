@@ -1,15 +1,14 @@
 //! Keys of the help: scrolling its page, searching it, the keys of all views, and doing what a row says.
 
-use super::{editing, moving, places, toast};
+use super::rows::{HelpRow, can_be_done, height, rows, rows_seen, view_of};
 use crate::{
-    Intent, Model, Role, Scope, Wish,
-    help_rows::{HelpRow, can_be_done, height, rows, rows_seen, view_of},
-    layout,
+    Intent, Model, Role, Scope, Wish, layout,
     model::{HelpState, Overlay},
+    update::{editing, moving, places, toast},
 };
 
 /// Does what a key says to the help; returns the command of a row that was chosen.
-pub(super) fn act(
+pub(crate) fn act(
     model: &mut Model,
     intent: Intent,
     count: Option<u32>,

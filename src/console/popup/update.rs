@@ -1,24 +1,25 @@
 //! Help, menus and texts over the view: moving in them, and what Enter does.
 
-use super::{help, moving, toast};
 use crate::{
     Intent, Model, Press, Role, Wish,
     actions::rows_of_menu,
+    help,
     keymap::digit,
     layout,
     model::{Overlay, Sheetlet},
     text::wrapped,
+    update::{moving, toast},
 };
 
 /// Moves in what lies over the view; returns the command that was chosen there.
-pub(super) fn act(
+pub(crate) fn act(
     model: &mut Model,
     intent: Intent,
     count: Option<u32>,
     wishes: &mut Vec<Wish>,
 ) -> Option<Intent> {
     if let Some(Overlay::Help(_)) = model.overlay {
-        return help::act(model, intent, count, wishes);
+        return help::update::act(model, intent, count, wishes);
     }
     if intent == Intent::Escape || intent == Intent::No {
         model.overlay = None;
@@ -66,7 +67,7 @@ pub(super) fn act(
 
 /// A screen that is read out numbers the choices of a menu: the number chooses, and Enter does
 /// it. False for any other key.
-pub(super) fn chooses(model: &mut Model, press: Press) -> bool {
+pub(crate) fn chooses(model: &mut Model, press: Press) -> bool {
     let Some(Overlay::Menu { selected }) = &mut model.overlay else { return false };
     let Some(number) = digit(press).filter(|digit| model.look.reader && *digit > 0) else { return false };
     *selected = usize::try_from(number - 1).unwrap_or(usize::MAX);
@@ -74,7 +75,7 @@ pub(super) fn chooses(model: &mut Model, press: Press) -> bool {
 }
 
 /// `@`: the requests of this console, as command lines, the newest last.
-pub(super) fn show_log(model: &mut Model) {
+pub(crate) fn show_log(model: &mut Model) {
     let mut lines: Vec<(String, Role)> = Vec::new();
     for asked in &model.requests.asked {
         lines.push((format!("{}  {}", asked.at.clock(), asked.command_line), Role::Text));
@@ -90,7 +91,7 @@ pub(super) fn show_log(model: &mut Model) {
 }
 
 /// Shows a note that its reader must see, broken into lines that fit, since its end may matter.
-pub(super) fn show_note(model: &mut Model, title: &str, text: &str) {
+pub(crate) fn show_note(model: &mut Model, title: &str, text: &str) {
     const AROUND: u16 = 8;
     let width = usize::from(model.size.0.saturating_sub(AROUND)).max(16);
     let lines: Vec<String> =

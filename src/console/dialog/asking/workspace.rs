@@ -3,7 +3,7 @@
 use super::opening::{open, show};
 use crate::{
     Dialog, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
-    dialog::fact,
+    dialog::state::fact,
     update::{
         command_line::command_line,
         requests::{ask_preview, submit},

@@ -1,10 +1,12 @@
 //! A dialog over the view: what it is about, what would happen, what has to be typed, Back first.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, width_of, wrapped},
+use crate::{
+    About, Dialog, DialogField, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, width_of, wrapped},
+    },
 };
-use crate::{About, Dialog, DialogField, Focus, Level, Preview, Proof, Role, View, centred, dialog, layout};
 use cuelight_base::{counted, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
@@ -21,7 +23,7 @@ const HEIGHT_WITH_CODE_MIN: u16 = 18;
 /// Rows of the fields: one field, and which one of how many it is.
 const FIELD_ROWS_MIN: usize = 2;
 
-pub(super) fn draw(canvas: &Canvas<'_>, this_dialog: &Dialog, body: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, this_dialog: &Dialog, body: Rect, buf: &mut Buffer) {
     // An answer stands beside the ask where there is room: both are read together.
     let beside = match this_dialog.about {
         About::Gate(_) if canvas.model.view == View::Gates => layout::gates(canvas.model).side,

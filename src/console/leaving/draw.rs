@@ -1,16 +1,19 @@
 //! The question on the way out: what is open, and what becomes of it.
 
-use super::{
-    Canvas,
-    pieces::{Pieces, put_pieces, wrapped},
+use crate::{
+    Intent, Role, Scope, centred, dialog,
+    model::Leaving,
+    view::{
+        canvas::Canvas,
+        pieces::{Pieces, put_pieces, wrapped},
+    },
 };
-use crate::{Intent, Role, Scope, centred, dialog, model::Leaving};
 use cuelight_base::{plural, safe_text};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 const WIDTH: u16 = 72;
 
-pub(super) fn draw(canvas: &Canvas<'_>, leaving: &Leaving, body: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, leaving: &Leaving, body: Rect, buf: &mut Buffer) {
     let width = WIDTH.min(body.width);
     let room = usize::from(width).saturating_sub(6);
     let lines = match &leaving.stop {

@@ -1,10 +1,10 @@
 //! The form in which a workflow is started: its file and its inputs. The owner of the workspace checks the
 //! typed text, by the same rules as at the start.
 
-use super::{editing, moving, requests, toast};
 use crate::{
     Field, Intent, Lookup, Model, Offered, Role, Sheet, Wish,
     model::{Asker, LaunchForm, LaunchInput, Overlay},
+    update::{editing, moving, requests, toast},
 };
 
 /// Opens the form; Tab offers the workflow of the run under the cursor first.
@@ -15,7 +15,7 @@ pub(crate) fn open(model: &mut Model) {
 }
 
 /// Asks what can be started, and what is wrong with what is typed; one question at a time.
-pub(super) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     let Some(Overlay::Launch(form)) = &mut model.overlay else { return };
     let path = form.path.text().trim().to_owned();
     let given = given(form);
@@ -35,7 +35,7 @@ fn given(form: &LaunchForm) -> Vec<(String, String)> {
 }
 
 /// Takes the answer: files, inputs, problems. Typed text stays where its input still exists.
-pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
+pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     let Some(Overlay::Launch(form)) = &mut model.overlay else { return };
     if form.asked.take_if(|asked| *asked == request).is_none() {
         return;
@@ -68,7 +68,7 @@ pub(super) fn read(model: &mut Model, request: u64, sheet: Sheet) {
 }
 
 /// A command of the table of text fields.
-pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
+pub(crate) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     let Some(Overlay::Launch(form)) = &mut model.overlay else { return };
     let stops = form.inputs.len() + 2;
     match intent {

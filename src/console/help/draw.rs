@@ -1,24 +1,24 @@
 //! The help: every key of this view, from the key table, so it cannot lie; then signs and levels.
 
-use super::{
-    Canvas,
-    frame::ascii_keys,
-    pieces::{Pieces, columns, put_cell, put_pieces},
-    popup::select_row,
-};
+use super::rows::{self, HEAD, KEYS, side_by_side};
 use crate::{
-    Level, Mark, Role, Scope, fill,
-    help_rows::{self, HEAD, KEYS, side_by_side},
-    layout,
+    Level, Mark, Role, Scope, fill, layout,
     model::HelpState,
-    pane, put, put_right,
+    pane,
+    popup::draw::select_row,
+    put, put_right,
+    view::{
+        canvas::Canvas,
+        frame::ascii_keys,
+        pieces::{Pieces, columns, put_cell, put_pieces},
+    },
 };
 use cuelight_base::counted;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-pub(super) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut Buffer) {
     fill(buf, body, canvas.theme.ground());
-    let area = layout::inset(body, help_rows::sides(body.width), 0, 0);
+    let area = layout::inset(body, rows::sides(body.width), 0, 0);
     let dot = canvas.glyphs.pick("·", "-");
     if state.is_list() {
         return list(canvas, state, area, dot, buf);
@@ -40,7 +40,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, state: &HelpState, body: Rect, buf: &mut
 
 /// One row for each command: keys, level, what it does, and where.
 fn list(canvas: &Canvas<'_>, state: &HelpState, area: Rect, dot: &str, buf: &mut Buffer) {
-    let rows = help_rows::rows(canvas.model, state);
+    let rows = rows::rows(canvas.model, state);
     let title = if state.all {
         format!("help {dot} all views")
     } else {

@@ -10,8 +10,12 @@ pub(crate) use dialogs::{answer, hears, previewed, refresh};
 pub(crate) use opening::{cannot_be_undone, show};
 pub(crate) use workspace::{fork, hold, reset};
 
-use super::{requests::submit, toasts::toast};
-use crate::{Intent, Level, Model, Role, Wish, actions::command_for, gates, runs};
+use crate::{
+    Intent, Level, Model, Role, Wish,
+    actions::command_for,
+    gates, runs,
+    update::{requests::submit, toasts::toast},
+};
 use opening::open;
 
 /// A key for an action: at once when it can be taken back, else a dialog.

@@ -1,13 +1,13 @@
 //! The palette and the menu: everything that can be done, with level, key and effect; grey when it would be refused.
 
-use super::{asking, editing, general, moving, places};
 use crate::{
     Intent, Keymap, Level, Model, View, Wish,
     actions::{ACTIONS, refusal},
-    gates,
+    dialog, gates,
     intent::Group,
     layout,
     model::{Overlay, PaletteAct, PaletteRow},
+    update::{editing, general, moving, places},
 };
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
@@ -21,7 +21,7 @@ const RUNS_MAX: usize = 500;
 const RECENT: &str = "recent ";
 
 /// Brings the rows up to date with what is typed.
-pub(super) fn refresh(model: &mut Model) {
+pub(crate) fn refresh(model: &mut Model) {
     let Some(Overlay::Palette(palette)) = &model.overlay else { return };
     let all = everything(model);
     let total = all.len();
@@ -151,7 +151,7 @@ fn row_of(intent: Intent, name: String, keys: &Keymap, scope: crate::Scope) -> P
 }
 
 /// Does what a key says to the palette; returns the command that was chosen.
-pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> Option<Intent> {
+pub(crate) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> Option<Intent> {
     let page = usize::from(layout::popup_rows(model.size));
     let Some(Overlay::Palette(palette)) = &mut model.overlay else { return None };
     match intent {
@@ -205,10 +205,10 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) -> Opti
             model.runs.filter = text;
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),
-        PaletteAct::Launch => super::launching::open(model),
-        PaletteAct::Hold(workflow, is_held) => asking::hold(model, &workflow, is_held, wishes),
-        PaletteAct::Reset => asking::reset(model, wishes),
-        PaletteAct::ShutDown => super::leaving::shut_down(model),
+        PaletteAct::Launch => crate::launching::update::open(model),
+        PaletteAct::Hold(workflow, is_held) => dialog::asking::hold(model, &workflow, is_held, wishes),
+        PaletteAct::Reset => dialog::asking::reset(model, wishes),
+        PaletteAct::ShutDown => crate::leaving::update::shut_down(model),
     }
     None
 }

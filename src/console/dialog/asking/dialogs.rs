@@ -7,7 +7,7 @@ use super::{
 use crate::{
     About, Found, Intent, Model, Press, Preview, Reaction, Role, Width, Wish,
     actions::{ACTIONS, command_for},
-    dialog::Step,
+    dialog::state::Step,
     gates, layout,
     model::{Overlay, Previews},
     runs, travel,

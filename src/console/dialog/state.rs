@@ -106,7 +106,7 @@ impl DialogField {
     }
 
     /// A parameter of a gate, with the value that it has.
-    pub(super) fn of_form(field: &FormField) -> Self {
+    pub(crate) fn of_form(field: &FormField) -> Self {
         let text = if field.value.is_null() { String::new() } else { plain(&field.value) };
         let parameter = Some(Box::new(field.clone()));
         Self { field: Field::of(&text), parameter, ..Self::new(&field.name, field.required) }
@@ -227,7 +227,7 @@ pub enum Reaction {
 impl Dialog {
     /// One that a key says yes to, with no fields, about nothing that could change meanwhile. Its title and its verb are
     /// for the caller that opens it.
-    pub(super) fn of(command: Command, preview: Preview) -> Self {
+    pub(crate) fn of(command: Command, preview: Preview) -> Self {
         Self {
             title: String::new(),
             verb: String::new(),
@@ -315,7 +315,7 @@ impl Dialog {
     }
 
     /// True for a key that gives the command, where nothing is missing.
-    pub(super) fn gives(&self, reaction: Reaction) -> bool {
+    pub(crate) fn gives(&self, reaction: Reaction) -> bool {
         match (reaction, self.focus) {
             (Reaction::Yes, Focus::Back | Focus::Do) => self.proof == Proof::Key,
             (Reaction::Enter, Focus::Proof | Focus::Do) => self.proof != Proof::Key,
@@ -443,12 +443,12 @@ fn set_again(command: &mut Command, fields: &[DialogField]) {
 }
 
 /// A value as it is typed.
-pub(super) fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Gives an approval the values of the form. A field that is shown and stays empty is left so on purpose.
-pub(super) fn set_form(command: &mut Command, fields: &[DialogField]) {
+pub(crate) fn set_form(command: &mut Command, fields: &[DialogField]) {
     let Command::Decide(decision) = command else { return };
     let given = |field: &DialogField| {
         let parameter = field.parameter.as_ref()?;
@@ -465,7 +465,7 @@ fn correction(file: &str, words: Vec<(String, String)>) -> Option<Box<Correction
 }
 
 /// Gives a command its reason, where it has one.
-pub(super) fn set_reason(command: &mut Command, text: &str) {
+pub(crate) fn set_reason(command: &mut Command, text: &str) {
     match command {
         Command::Cancel { reason, .. }
         | Command::EditForm { reason, .. }

@@ -8,7 +8,7 @@ use crate::{
 
 /// A command and all keys that lead to it from one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct HelpRow {
+pub(crate) struct HelpRow {
     pub scope: Scope,
     /// As they are shown, parted by blanks.
     pub keys: String,
