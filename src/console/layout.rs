@@ -1,5 +1,5 @@
-//! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
-//! knows breakpoints, so that drawing, paging and clicking agree.
+//! Rectangles from a size: where header, body and lines stand. The `layout` in the folder of a view divides its body.
+//! No other place knows breakpoints, so that drawing, paging and clicking agree.
 
 mod header;
 

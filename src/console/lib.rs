@@ -2,6 +2,8 @@
 //!
 //! Keys become commands in `keymap`. `update` changes the model and returns requests to the world. `draw`
 //! makes cells of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
+//!
+//! Each view, and each window over the views, has a folder with its state, its keys and its drawing.
 
 mod actions;
 mod agents;

@@ -1,7 +1,7 @@
 //! Applies messages to the model: the only place where a model is changed. Returns the requests to the world,
 //! and waits for nothing.
 //!
-//! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
+//! One file for each thing that keys do in every view. The keys of one view, or of one window, are in its own folder.
 
 pub(super) mod command_line;
 mod copying;

@@ -1,7 +1,8 @@
 //! Drawing: a model and a theme become cells. Reads only; nothing is remembered here, so any moment can be
 //! drawn again.
 //!
-//! One file for each view and each thing that lies over it. `layout` places them.
+//! The frame around every view. Each view, and each window over it, draws itself in its own folder; `layout`
+//! places them.
 
 pub(super) mod canvas;
 pub(super) mod frame;

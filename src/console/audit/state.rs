@@ -1,6 +1,6 @@
 //! The rows of Audit: a window of the log that moves with the cursor, never all of it. Every record between
 //! its two ends that passes the filter is a row. Records outside are read when the view scrolls to them.
-//! `update/audit` decides what to read and when.
+//! `update` decides what to read and when.
 
 use crate::Role;
 use cuelight_base::{Digest, Seq, Timestamp};

@@ -2,7 +2,7 @@
 //! level: opened by the operator alone, focus on Back, answer keys count only once it has been on the screen for a
 //! while, a held key and a paste never decide, Enter alone never does.
 //!
-//! The command, and its words, are given by the caller that opens it; drawing is left to `view`.
+//! The command, and its words, are given by the caller that opens it; drawing is left to `draw`.
 
 use crate::{Field, Level, Role, message::SETTLE};
 use cuelight_base::{GateId, RunId, Span, StepIx, Timestamp, Value, ValueMap, json_if_any};

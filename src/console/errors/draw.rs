@@ -1,4 +1,4 @@
-//! Errors: the failures, and below them counts of the day. `errors_side` draws the details of the failure
+//! Errors: the failures, and below them counts of the day. `side` draws the details of the failure
 //! under the cursor.
 
 use super::{side, state::ErrorRow};

@@ -1,8 +1,8 @@
 //! The ask of a gate as text that people read before they decide, in lines of the screen: wrapped and never cut, with the
 //! code that approves high risk on the last line.
 //!
-//! The words are those of `projection::ask_rows`, as at a terminal. The lines that were on the screen are kept in `gates`;
-//! drawing is left to `view`.
+//! The words are those of `projection::ask_rows`, as at a terminal. The lines that were on the screen are kept in `state`;
+//! drawing is left to `draw`.
 
 use super::{
     prose::{HEAD, Prose, foreign_pieces},

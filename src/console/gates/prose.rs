@@ -1,7 +1,7 @@
 //! Lines of text in roles, wrapped so that nothing of it is left out: what people read before they decide. Foreign text
 //! goes in through [`Prose::foreign`] and comes out with every odd code point shown.
 //!
-//! The words are left to `ask_text`; their place on the screen, to `view`.
+//! The words are left to `ask_text`; their place on the screen, to `draw`.
 
 use crate::Role;
 use cuelight_base::{Digest, safe_pieces, sha256};

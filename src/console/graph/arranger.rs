@@ -1,6 +1,6 @@
 //! Makes pictures of large graphs on a thread of its own, so that neither a key nor a frame waits for one.
 //!
-//! One at a time; when one is wanted is left to `update`, how it is made to `scene`.
+//! One at a time; when one is wanted is left to `pictures`, how it is made to `scene`.
 
 use crate::{Arranged, Scene};
 use std::{

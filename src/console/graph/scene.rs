@@ -1,7 +1,7 @@
 //! A run's graph on its way to a picture: folded, and laid out where its shape has changed. All that goes in is data that
 //! nobody changes any more, so a large one is made on another thread (`arranger`) while the old picture stays.
 //!
-//! When a picture is wanted is left to `update/graph`, how it looks to `dag`.
+//! When a picture is wanted is left to `pictures`, how it looks to `dag`.
 
 use super::state::{Basis, Picture};
 use crate::{

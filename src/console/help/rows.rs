@@ -1,6 +1,6 @@
 //! The rows of the help as a list: every key of this view, or of all of them, and those that match a search; also the
 //! blocks of its page, which stand side by side. All come from the key table alone, so that none can be missing or
-//! wrong. `view/help` draws them.
+//! wrong. `draw` draws them.
 
 use crate::{
     Intent, Keymap, Model, Scope, View, intent::Group, keymap::shown, layout, model::HelpState, text::wrapped,

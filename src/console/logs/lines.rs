@@ -2,7 +2,7 @@
 //! at both ends. Bytes stay as written. A carriage return keeps the last state of a line, and the overwritten
 //! states are counted.
 //!
-//! `update/logs` decides what to read and when; `log_rows` shows a line.
+//! `read` decides what to read and when; `rows` shows a line.
 
 mod intake;
 mod line;

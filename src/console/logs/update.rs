@@ -1,5 +1,5 @@
-//! The view of output: its source, the cursor, follow, search, and copying. `logs_read` decides what to read
-//! and when, `logs_rows` makes the visible rows.
+//! The view of output: its source, the cursor, follow, search, and copying. `read` decides what to read
+//! and when, `visible` makes the visible rows.
 
 use super::{
     needle::Needle,

@@ -1,5 +1,5 @@
 //! The lower panes of Runs that take keys: gates and failures of all runs, in the order on the screen. Each
-//! has a cursor that stays on its row. `update/runs_panels` handles the keys.
+//! has a cursor that stays on its row. `panels_keys` handles the keys.
 
 use super::state::RunsPanel;
 use crate::{Model, layout};

@@ -1,5 +1,5 @@
 //! A run as a chart of time: which rows, in what order, and where an instant stands in so many cells when waiting is
-//! squeezed. Made by `update/time`, drawn by `view/time`; the times themselves are the projection's.
+//! squeezed. Made by `update`, drawn by `draw`; the times themselves are the projection's.
 
 use super::moments::Moments;
 use crate::{

@@ -1,5 +1,5 @@
 //! When much happened in a run, and what stood out: its events, counted in stretches, for the rows under the chart of Time. Bounded:
-//! where there are many, neighbours become one. Reading them is left to `update/time_marks`.
+//! where there are many, neighbours become one. Reading them is left to `marks`.
 
 use cuelight_base::{RunId, Seq, Timestamp};
 use cuelight_engine::Event;

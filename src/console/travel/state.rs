@@ -1,5 +1,5 @@
 //! State of the console while it shows the past: the history of a run or of the log as far as read, the shown
-//! instant, and the newest board, which waits. `update/travel` handles the keys.
+//! instant, and the newest board, which waits. `update` handles the keys.
 
 use crate::{Role, Scope, model::View, text::Glyphs};
 use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
