@@ -1,6 +1,6 @@
 //! The actions on the selection: the command of each, the reason why one would be refused, and the rows of the menu.
 
-use crate::{Intent, Model, View, answers};
+use crate::{Intent, Model, View, gates};
 use cuelight_base::RunId;
 use cuelight_engine::{Command, FailureNote, RetryFrom, RunState};
 use cuelight_plan::OnFailure;
@@ -74,8 +74,8 @@ pub(crate) fn undoes(model: &Model, run: RunId) -> bool {
 
 /// Why an action or an answer would be refused now, as far as that is known.
 pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
-    if answers::ANSWERS.contains(&intent) {
-        return answers::refusal(model, intent);
+    if gates::answers::ANSWERS.contains(&intent) {
+        return gates::answers::refusal(model, intent);
     }
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
         return model.locked().or_else(|| command_for(model, intent).err());
@@ -95,7 +95,7 @@ pub(crate) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
         _ => true,
     };
     let looking = [Intent::Open, Intent::Why, Intent::CopyId, Intent::CommandLog, Intent::Export];
-    let answering = answers::offered(model);
+    let answering = gates::answers::offered(model);
     let notes = [Intent::Acknowledge, Intent::Resolve];
     let rows = answering.into_iter().chain(notes).chain(looking).chain(ACTIONS).filter(shows);
     rows.map(|intent| {

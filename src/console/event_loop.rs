@@ -12,7 +12,7 @@ pub use options::{ConsoleOptions, EditText, Leave, ReadThemes, SavePicture, Them
 
 use crate::{
     Arranged, Ground, Link, Message, Model, Role, Seat, Theme, Themes, Wish,
-    arranger::Arranger,
+    graph::arranger::Arranger,
     hangup::{self, HangupWatch},
     keymap::is_interrupt,
     terminal::{self, SCREEN_THREAD, Terminal},

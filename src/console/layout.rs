@@ -1,27 +1,18 @@
-//! Rectangles from a size: where header, body and lines stand, and how a view divides its body. The only place that
-//! knows breakpoints, so that drawing, paging and clicking agree.
+//! Rectangles from a size: where header, body and lines stand. The `layout` in the folder of a view divides its body.
+//! No other place knows breakpoints, so that drawing, paging and clicking agree.
 
-mod audit;
-mod dag;
-mod errors;
-mod gates;
 mod header;
-mod logs;
-mod runs;
-mod time;
-mod tools;
-mod travel;
 
-pub(super) use audit::{AuditLayout, audit};
-pub(super) use dag::dag;
-pub(super) use errors::errors;
-pub(super) use gates::{FormLayout, form, gates};
+pub(super) use crate::audit::layout::{AuditLayout, audit};
+pub(super) use crate::errors::layout::errors;
+pub(super) use crate::gates::layout::{FormLayout, form, gates};
+pub(super) use crate::graph::layout::dag;
+pub(super) use crate::logs::layout::logs;
+pub(super) use crate::runs::layout::{runs, runs_columns};
+pub(super) use crate::time::layout::{TimeLayout, time};
+pub(super) use crate::tools::layout::tools;
+pub(super) use crate::travel::layout::{TravelLayout, inside_travel};
 pub(super) use header::{badge, place, tab_at, tabs};
-pub(super) use logs::logs;
-pub(super) use runs::{runs, runs_columns};
-pub(super) use time::{TimeLayout, time};
-pub(super) use tools::tools;
-pub(super) use travel::{TravelLayout, inside_travel};
 
 use crate::Model;
 use ratatui::layout::Rect;
@@ -80,11 +71,11 @@ pub(super) fn is_boxed(model: &Model) -> bool {
 }
 
 /// A pane without a border: its first row says what it is.
-fn bare(area: Rect) -> Rect {
+pub(super) fn bare(area: Rect) -> Rect {
     inset(area, 0, 1, 0)
 }
 
-fn split_beside(area: Rect, width: u16) -> (Rect, Option<Rect>) {
+pub(super) fn split_beside(area: Rect, width: u16) -> (Rect, Option<Rect>) {
     let (left, right) = split_across(area, width);
     (left, Some(right))
 }

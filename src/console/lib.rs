@@ -2,54 +2,52 @@
 //!
 //! Keys become commands in `keymap`. `update` changes the model and returns requests to the world. `draw`
 //! makes cells of a model. Only `event_loop` and `look_up` wait, only `terminal` knows the terminal.
+//!
+//! Each view, and each window over the views, has a folder with its state, its keys and its drawing.
 
 mod actions;
-mod answers;
-mod arranger;
+mod agents;
 mod ask;
-mod ask_text;
-mod audit_rows;
+mod audit;
 mod dag;
 mod dialog;
-mod doubt_text;
 mod errors;
 mod event_loop;
-mod evidence;
 mod field;
 mod frames;
-mod gantt;
 mod gates;
+mod graph;
 mod ground;
 mod hangup;
-mod help_rows;
+mod health;
+mod help;
 mod intent;
 mod keymap;
+mod launching;
 mod layout;
-mod log_level;
-mod log_lines;
-mod log_places;
-mod log_rows;
+mod leaving;
+mod logs;
 mod look_up;
 mod marks;
 mod message;
 mod model;
-mod moments;
-mod needle;
 mod notify;
+mod palette;
 mod panes;
 mod pattern;
 mod picture;
+mod popup;
 mod preferences;
-mod prose;
 mod query;
 mod rung;
-mod runs_panels;
-mod scene;
+mod runs;
 mod searches;
 mod sign;
 mod terminal;
 mod text;
 mod theme;
+mod time;
+mod tools;
 mod travel;
 mod update;
 mod view;
@@ -60,10 +58,11 @@ pub use dag::{
     DagGraph, DagNode, DagView, Direction, Fate, Fates, FoldKey, FoldKind, Folding, Layout, Neighbourhood,
     Notes, Order, Place, Shown, ShownNode, Zoom, fold, layout, neighbourhood, paint, paint_map, paint_with,
 };
-pub use dialog::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
+pub use dialog::state::{About, Dialog, DialogFact, DialogField, Focus, Preview, Proof, Reaction, Step};
 pub use event_loop::{ConsoleOptions, EditText, Leave, ReadThemes, SavePicture, ThemesByGround, run_console};
 pub use field::Field;
 pub use frames::FrameCost;
+pub use graph::scene::{Arranged, Scene};
 pub use ground::Ground;
 pub use hangup::was_terminal;
 pub use intent::{Group, Intent, Level};
@@ -77,7 +76,6 @@ pub use notify::Notify;
 pub use picture::{snap, to_svg, to_text};
 pub use preferences::{Motion, Preferences, Preferred};
 pub use query::Query;
-pub use scene::{Arranged, Scene};
 pub use sign::Mark;
 pub use terminal::size as terminal_size;
 pub use text::{Glyphs, put, put_right, put_untrusted};

@@ -2,32 +2,34 @@
 //! be drawn again. Changed by `update` only; `view` reads it.
 
 mod chrome;
-mod dag_state;
-mod logs_state;
 mod mode;
 mod overlay;
 mod requests;
-mod runs_state;
 mod seat;
 mod views;
 
 pub(super) use chrome::{
     Keyboard, Letter, Notices, Past, Place, Places, TerminalState, Toast, WorkspaceViews,
 };
-pub(super) use dag_state::{Arranging, Basis, DagState, Near, Picture, Pictures, WhatIf};
-pub(super) use logs_state::{LogPart, LogsState, Question, Reading};
 pub use mode::Mode;
 pub(super) use overlay::{
     HelpState, LaunchForm, LaunchInput, Leaving, Overlay, PaletteAct, PaletteRow, PaletteState, Prompt,
     PromptKind, Sheetlet,
 };
 pub(super) use requests::{Asked, Asker, Pending, Previews, Requests, Undoable};
-pub(super) use runs_state::{RowsOf, RunOrder, RunsPanel, RunsState};
 pub use seat::{Danger, LookOfScreen, Seat};
 pub use views::View;
 
-use super::{gantt::TimeState, gates::GatesState, panes::Panes, travel::IN_THE_PAST};
-use crate::{Keymap, Link};
+use crate::{
+    Keymap, Link,
+    gates::state::GatesState,
+    graph::state::{DagState, Pictures},
+    logs::state::LogsState,
+    panes::Panes,
+    runs::state::RunsState,
+    time::gantt::TimeState,
+    travel::state::IN_THE_PAST,
+};
 use cuelight_base::{RunId, Span, StepIx, Timestamp, sha256};
 use cuelight_engine::Command;
 use cuelight_projection::{Board, ErrorView, GateView};

@@ -1,9 +1,9 @@
 //! The fields that a search may name in each view, and the reason why a typed text is no search there.
 
 use crate::{
-    Model, Query, View, audit_rows,
+    Model, Query, View, audit,
+    logs::needle::Needle,
     model::{Prompt, PromptKind},
-    needle::Needle,
     pattern::Sought,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn problem(model: &Model, prompt: &Prompt) -> Option<String> {
 /// The fields that a search in a view may name.
 const fn fields_of(view: View) -> &'static [&'static str] {
     match view {
-        View::Audit => audit_rows::FIELDS,
+        View::Audit => audit::state::FIELDS,
         View::Errors => OF_ERRORS,
         View::Dag => OF_STEPS,
         View::Runs | View::Gates | View::Health | View::Logs | View::Time | View::Agents | View::Tools => {

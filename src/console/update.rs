@@ -1,58 +1,31 @@
 //! Applies messages to the model: the only place where a model is changed. Returns the requests to the world,
 //! and waits for nothing.
 //!
-//! One file for each part that takes keys: views, palette, dialogs, popups, text fields.
+//! One file for each thing that keys do in every view. The keys of one view, or of one window, are in its own folder.
 
-mod agents;
-mod asking;
-mod audit;
-mod batch;
-mod bulk;
-mod command_line;
+pub(super) mod command_line;
 mod copying;
-mod deciding;
-mod editing;
-mod errors;
-mod forming;
-mod gates;
-mod general;
-mod graph;
-mod health;
-mod help;
-mod launching;
-mod leaving;
-mod logs;
-mod logs_read;
-mod logs_rows;
-mod logs_told;
-mod moving;
+pub(super) mod editing;
+pub(super) mod general;
+pub(super) mod moving;
 mod outside;
-mod palette;
 mod panes;
-mod places;
-mod popup;
+pub(super) mod places;
 mod prompt;
-mod requests;
-mod runs;
-mod runs_panels;
+pub(super) mod requests;
 mod siblings;
-mod steps;
-mod time;
-mod time_marks;
-mod toasts;
-mod tools;
-mod travel;
-mod travel_compare;
-mod what_if;
+pub(super) mod toasts;
 mod why;
 
 use crate::{
-    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish,
+    Answer, Found, Intent, Link, Message, Model, Mouse, Press, Role, Scope, Sheet, View, Width, Wish, agents,
+    audit, dialog, errors, gates, graph, health,
     keymap::{digit, is_interrupt, is_suspend},
-    layout,
+    launching, layout, leaving, logs,
     model::{Asker, Overlay, Undoable},
+    palette, popup,
     rung::Rung,
-    view,
+    runs, time, tools, travel, view,
 };
 use cuelight_base::{Span, Timestamp};
 use cuelight_projection::Board;
@@ -77,27 +50,27 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         }
         Message::Paste { text, at } => {
             clock(model, at);
-            if !forming::paste(model, &text) {
+            if !gates::forming::paste(model, &text) {
                 editing::paste(model, &text, at);
             }
         }
         Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
-        Message::Resize { width, height } => travel::resize(model, (width, height)),
+        Message::Resize { width, height } => travel::update::resize(model, (width, height)),
         Message::Focus(has) => model.terminal.has_focus = has,
         Message::Board(board) => see(model, board, &mut wishes),
         Message::Link(link) => follow_link(model, link),
         Message::Reply { request, answer } => answered(model, request, answer),
         Message::Preview { request, outcome } => match model.requests.asking.remove(&request) {
-            Some(Asker::WhatIf) => what_if::answered(model, request, &outcome),
-            _ => asking::previewed(model, request, outcome),
+            Some(Asker::WhatIf) => graph::what_if::answered(model, request, &outcome),
+            _ => dialog::asking::previewed(model, request, outcome),
         },
         Message::Sheet { request, sheet } => arrived(model, request, sheet, &mut wishes),
         Message::Arranged { request, arranged, took, at } => {
             clock(model, at);
-            graph::arrived(model, request, arranged, took);
+            graph::pictures::arrived(model, request, arranged, took);
         }
         Message::Output { attempt, from, bytes, came } => {
-            logs_read::hear(model, attempt, (from, &bytes), came)
+            logs::read::hear(model, attempt, (from, &bytes), came)
         }
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
@@ -105,7 +78,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             model.terminal.behind = Some((lately + missed, model.now));
         }
         Message::Edited(edited) => outside::arrived(model, edited),
-        Message::Note { title, text } => popup::show_note(model, &title, &text),
+        Message::Note { title, text } => popup::update::show_note(model, &title, &text),
         Message::Frame(cost) => {
             model.terminal.frames.take(cost);
             return wishes;
@@ -116,8 +89,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
                 model.gates.drawn = None;
                 return wishes;
             }
-            gates::drawn(model, at);
-            bulk::drawn(model);
+            gates::update::drawn(model, at);
+            runs::bulk::drawn(model);
             if layout::frame(model.size).width != Width::TooSmall {
                 match &mut model.overlay {
                     Some(Overlay::Dialog(dialog)) => dialog.drawn(at),
@@ -139,43 +112,43 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
 /// Something that was asked for has been read: it goes to the part that asked.
 fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>) {
     match model.requests.asking.remove(&request) {
-        Some(Asker::Agents) => agents::read(model, sheet),
-        Some(Asker::Audit) => audit::read(model, request, sheet),
-        Some(Asker::Compare) => travel_compare::read(model, request, sheet),
-        Some(Asker::Gates) => gates::arrived(model, request, sheet, wishes),
-        Some(Asker::Launch) => launching::read(model, request, sheet),
-        Some(Asker::Logs) => logs_read::read(model, request, sheet),
-        Some(Asker::TimeMarks) => time_marks::read(model, request, sheet),
-        Some(Asker::Travel) => travel::read(model, request, sheet),
+        Some(Asker::Agents) => agents::update::read(model, sheet),
+        Some(Asker::Audit) => audit::update::read(model, request, sheet),
+        Some(Asker::Compare) => travel::compare::read(model, request, sheet),
+        Some(Asker::Gates) => gates::update::arrived(model, request, sheet, wishes),
+        Some(Asker::Launch) => launching::update::read(model, request, sheet),
+        Some(Asker::Logs) => logs::read::read(model, request, sheet),
+        Some(Asker::TimeMarks) => time::marks::read(model, request, sheet),
+        Some(Asker::Travel) => travel::update::read(model, request, sheet),
         Some(Asker::WhatIf) | None => {}
     }
 }
 
 /// Brings everything up to date that follows from the rest: rows, picture, what a dialog speaks of.
 fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
-    travel::refresh(model, wishes);
-    travel_compare::refresh(model, wishes);
-    runs::refresh(model);
-    graph::refresh(model, wishes);
-    steps::refresh(model, wishes);
-    what_if::refresh(model, wishes);
-    gates::refresh(model, wishes);
-    forming::refresh(model);
-    launching::refresh(model, wishes);
-    logs::refresh(model, wishes);
-    errors::refresh(model);
-    health::refresh(model);
-    agents::refresh(model, wishes);
-    time::refresh(model);
-    time_marks::refresh(model, wishes);
-    audit::refresh(model, wishes);
-    palette::refresh(model);
-    asking::refresh(model, wishes);
+    travel::update::refresh(model, wishes);
+    travel::compare::refresh(model, wishes);
+    runs::update::refresh(model);
+    graph::pictures::refresh(model, wishes);
+    graph::update::refresh(model, wishes);
+    graph::what_if::refresh(model, wishes);
+    gates::update::refresh(model, wishes);
+    gates::forming::refresh(model);
+    launching::update::refresh(model, wishes);
+    logs::update::refresh(model, wishes);
+    errors::update::refresh(model);
+    health::update::refresh(model);
+    agents::update::refresh(model, wishes);
+    time::update::refresh(model);
+    time::marks::refresh(model, wishes);
+    audit::update::refresh(model, wishes);
+    palette::update::refresh(model);
+    dialog::asking::refresh(model, wishes);
 }
 
 fn tick(model: &mut Model, now: Timestamp) {
     clock(model, now);
-    travel::play(model);
+    travel::update::play(model);
     model.notices.toasts.retain(|toast| toast.until > model.clock);
     if model.requests.undo.as_ref().is_some_and(|undo| undo.until <= model.clock) {
         model.requests.undo = None;
@@ -230,23 +203,23 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
         return;
     }
     if let Some(Overlay::Dialog(_)) = model.overlay
-        && !asking::hears(model, press, repeat, at)
+        && !dialog::asking::hears(model, press, repeat, at)
     {
         return;
     }
-    if !leaving::hears(model, press, repeat, at) {
+    if !leaving::update::hears(model, press, repeat, at) {
         return;
     }
     if let Some(what) = model.places.letter.take() {
         return places::name(model, what, press);
     }
-    if popup::chooses(model, press) {
+    if popup::update::chooses(model, press) {
         if !repeat {
             act(model, Intent::Submit, None, wishes);
         }
         return;
     }
-    if forming::takes(model, press) {
+    if gates::forming::takes(model, press) {
         return;
     }
     if editing::takes(model, press) {
@@ -313,13 +286,13 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
         return outside::ask(model, wishes);
     }
     let chosen = match &model.overlay {
-        Some(Overlay::Dialog(_)) => return asking::answer(model, intent, wishes),
-        Some(Overlay::Form(_)) => return forming::act(model, intent, wishes),
-        Some(Overlay::Launch(_)) => return launching::act(model, intent, wishes),
-        Some(Overlay::Leaving(_)) => return leaving::act(model, intent, wishes),
-        Some(Overlay::Palette(_)) => palette::act(model, intent, wishes),
+        Some(Overlay::Dialog(_)) => return dialog::asking::answer(model, intent, wishes),
+        Some(Overlay::Form(_)) => return gates::forming::act(model, intent, wishes),
+        Some(Overlay::Launch(_)) => return launching::update::act(model, intent, wishes),
+        Some(Overlay::Leaving(_)) => return leaving::update::act(model, intent, wishes),
+        Some(Overlay::Palette(_)) => palette::update::act(model, intent, wishes),
         Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)) => {
-            popup::act(model, intent, count, wishes)
+            popup::update::act(model, intent, count, wishes)
         }
         None if model.prompt.is_some() => return prompt::act(model, intent, wishes),
         None => return act_in_view(model, intent, count, wishes),
@@ -331,7 +304,7 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
 
 /// Does what a command says where nothing lies over the view.
 fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<Wish>) {
-    if travel::act(model, intent, count, wishes) {
+    if travel::update::act(model, intent, count, wishes) {
         return;
     }
     match intent {
@@ -339,28 +312,28 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
         Intent::NextSibling | Intent::PreviousSibling => return siblings::act(model, intent, count),
         _ => {}
     }
-    if model.view == View::Runs && runs_panels::act(model, intent, count) {
+    if model.view == View::Runs && runs::panels_keys::act(model, intent, count) {
         return;
     }
     if intent == Intent::NextPanel && model.view != View::Gates {
         return toast(model, "one pane takes keys here; 1 to 8 show the other views", Role::Info);
     }
-    if (model.view == View::Gates && deciding::act(model, intent, wishes))
+    if (model.view == View::Gates && gates::deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)
     {
         return;
     }
     match model.view {
-        View::Runs => runs::act(model, intent, count, wishes),
-        View::Dag => steps::act(model, intent, count, wishes),
-        View::Gates => gates::act(model, intent, count, wishes),
-        View::Errors => errors::act(model, intent, count, wishes),
-        View::Health => health::act(model, intent, count, wishes),
-        View::Logs => logs::act(model, intent, count, wishes),
-        View::Time => time::act(model, intent, count, wishes),
-        View::Audit => audit::act(model, intent, count, wishes),
-        View::Agents => agents::act(model, intent, count, wishes),
-        View::Tools => tools::act(model, intent, count, wishes),
+        View::Runs => runs::update::act(model, intent, count, wishes),
+        View::Dag => graph::update::act(model, intent, count, wishes),
+        View::Gates => gates::update::act(model, intent, count, wishes),
+        View::Errors => errors::update::act(model, intent, count, wishes),
+        View::Health => health::update::act(model, intent, count, wishes),
+        View::Logs => logs::update::act(model, intent, count, wishes),
+        View::Time => time::update::act(model, intent, count, wishes),
+        View::Audit => audit::update::act(model, intent, count, wishes),
+        View::Agents => agents::update::act(model, intent, count, wishes),
+        View::Tools => tools::update::act(model, intent, count, wishes),
     }
 }
 
@@ -369,7 +342,7 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
     if model.look.reader {
         return;
     }
-    let Some(row) = travel::row_of_view(model, what, (column, row)) else { return };
+    let Some(row) = travel::update::row_of_view(model, what, (column, row)) else { return };
     if model.overlay.is_some() || model.prompt.is_some() {
         // A click opens and selects, it never decides.
         if what != Mouse::Click {
@@ -386,7 +359,7 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
 }
 
 fn answered(model: &mut Model, request: u64, answer: Answer) {
-    gates::answered(model, request, &answer);
+    gates::update::answered(model, request, &answer);
     let Some(pending) = model.requests.pending.remove(&request) else {
         if let Answer::Noted(text) | Answer::NotRecorded(text) = answer {
             toast(model, &text, Role::Info);
@@ -410,7 +383,7 @@ fn answered(model: &mut Model, request: u64, answer: Answer) {
         }
         Answer::Refused(refusal) => (refusal.to_string(), Role::Warn),
         Answer::Invalid(report) => {
-            popup::show_text(model, "could not start", &report, Role::Fail);
+            popup::update::show_text(model, "could not start", &report, Role::Fail);
             ("could not start: the workflow has problems".to_owned(), Role::Fail)
         }
         Answer::NotRecorded(why) => {

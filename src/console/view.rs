@@ -1,59 +1,41 @@
 //! Drawing: a model and a theme become cells. Reads only; nothing is remembered here, so any moment can be
 //! drawn again.
 //!
-//! One file for each view and each thing that lies over it. `layout` places them.
+//! The frame around every view. Each view, and each window over it, draws itself in its own folder; `layout`
+//! places them.
 
-mod agents;
-mod audit;
-mod canvas;
-mod dag;
-mod dag_side;
-mod dialog;
-mod errors;
-mod errors_side;
-mod form;
-mod frame;
-mod gates;
-mod gates_side;
-mod health;
-mod help;
-mod launching;
-mod leaving;
-mod logs;
-mod palette;
-mod pieces;
-mod popup;
-mod preview;
+pub(super) mod canvas;
+pub(super) mod frame;
+pub(super) mod pieces;
 mod reader;
-mod runs;
-mod runs_lower;
-mod status;
-mod time;
-mod tools;
-mod travel;
+pub(super) mod status;
 
-use crate::{Depth, Model, Role, Theme, View, Width, fill, layout, model::Overlay, put, to_svg, to_text};
+use crate::{
+    Depth, Model, Role, Theme, View, Width, agents, audit, dialog, errors, fill, gates, graph, health, help,
+    launching, layout, leaving, logs, model::Overlay, palette, popup, put, runs, time, to_svg, to_text,
+    tools, travel,
+};
 use cuelight_base::counted;
 use ratatui::{
     buffer::{Buffer, Cell},
     layout::Rect,
 };
 
-use canvas::{Canvas, main_pane};
+use canvas::Canvas;
 
 /// Draws the whole console into a buffer of any size.
 pub fn draw(model: &Model, theme: &Theme, buf: &mut Buffer) {
     match &model.past.travel {
         Some(travel) if !model.look.reader => {
             let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
-            travel::draw(&canvas, travel, buf);
+            travel::draw::draw(&canvas, travel, buf);
         }
         Some(_) | None => screen(model, theme, buf),
     }
 }
 
 /// The frame, the view in it and what lies over it.
-fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
+pub(super) fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
     let area = buf.area;
     fill(buf, area, theme.ground());
     let canvas = Canvas { model, theme, glyphs: model.look.glyphs };
@@ -94,16 +76,16 @@ fn scene(canvas: &Canvas<'_>, with_view: bool, buf: &mut Buffer) {
 
 fn view(canvas: &Canvas<'_>, buf: &mut Buffer) {
     match canvas.model.view {
-        View::Runs => runs::draw(canvas, buf),
-        View::Dag => dag::draw(canvas, buf),
-        View::Gates => gates::draw(canvas, buf),
-        View::Errors => errors::draw(canvas, buf),
-        View::Health => health::draw(canvas, buf),
-        View::Logs => logs::draw(canvas, buf),
-        View::Time => time::draw(canvas, buf),
-        View::Audit => audit::draw(canvas, buf),
-        View::Agents => agents::draw(canvas, buf),
-        View::Tools => tools::draw(canvas, buf),
+        View::Runs => runs::draw::draw(canvas, buf),
+        View::Dag => graph::draw::draw(canvas, buf),
+        View::Gates => gates::draw::draw(canvas, buf),
+        View::Errors => errors::draw::draw(canvas, buf),
+        View::Health => health::draw::draw(canvas, buf),
+        View::Logs => logs::draw::draw(canvas, buf),
+        View::Time => time::draw::draw(canvas, buf),
+        View::Audit => audit::draw::draw(canvas, buf),
+        View::Agents => agents::draw::draw(canvas, buf),
+        View::Tools => tools::draw::draw(canvas, buf),
     }
 }
 
@@ -140,15 +122,15 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         frame::toasts(canvas, body, buf);
     }
     match &model.overlay {
-        Some(Overlay::Dialog(dialog)) => dialog::draw(canvas, dialog, body, buf),
-        Some(Overlay::Palette(palette)) => palette::draw(canvas, palette, body, buf),
-        Some(Overlay::Help(state)) => help::draw(canvas, state, body, buf),
-        Some(Overlay::Menu { selected }) => popup::menu(canvas, *selected, body, buf),
-        Some(Overlay::Form(form)) => form::draw(canvas, form, body, buf),
-        Some(Overlay::Launch(form)) => launching::draw(canvas, form, body, buf),
-        Some(Overlay::Leaving(leaving)) => leaving::draw(canvas, leaving, body, buf),
-        Some(Overlay::Text(sheetlet)) => popup::text(canvas, sheetlet, body, buf),
-        None => popup::continuations(canvas, body, buf),
+        Some(Overlay::Dialog(dialog)) => dialog::draw::draw(canvas, dialog, body, buf),
+        Some(Overlay::Palette(palette)) => palette::draw::draw(canvas, palette, body, buf),
+        Some(Overlay::Help(state)) => help::draw::draw(canvas, state, body, buf),
+        Some(Overlay::Menu { selected }) => popup::draw::menu(canvas, *selected, body, buf),
+        Some(Overlay::Form(form)) => gates::form::draw(canvas, form, body, buf),
+        Some(Overlay::Launch(form)) => launching::draw::draw(canvas, form, body, buf),
+        Some(Overlay::Leaving(leaving)) => leaving::draw::draw(canvas, leaving, body, buf),
+        Some(Overlay::Text(sheetlet)) => popup::draw::text(canvas, sheetlet, body, buf),
+        None => popup::draw::continuations(canvas, body, buf),
     }
     if !answers && says {
         frame::toasts(canvas, body, buf);
@@ -156,7 +138,7 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
 }
 
 /// The last word for terminals without other signs: whatever is left of them, also in foreign text, becomes ASCII.
-fn to_ascii(buf: &mut Buffer) {
+pub(super) fn to_ascii(buf: &mut Buffer) {
     for cell in buf.content.iter_mut().filter(|value| !value.symbol().is_ascii()) {
         let plain = match cell.symbol() {
             "·" => ".",

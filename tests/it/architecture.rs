@@ -459,13 +459,13 @@ fn a_room_has_one_door() {
         "mod gate;\npub mod step;",
         &["`pub mod` is a second door; re-export with `pub use`"],
     );
-    check("console/view/mod.rs", "pub mod gates;", &[]);
+    check("console/gates/mod.rs", "pub mod draw;", &[]);
 }
 
 #[test]
 fn the_screen_asks_the_desk_in_two_places() {
     let said = ["`cuelight_runtime` may not be said here; return a Wish"];
-    check("console/view/gates.rs", "use cuelight_runtime::Desk;", &said);
+    check("console/gates/draw.rs", "use cuelight_runtime::Desk;", &said);
     check("console/event_loop.rs", "use cuelight_runtime::Desk;", &[]);
 }
 
@@ -476,7 +476,7 @@ fn some_words_belong_to_one_room() {
         "fn f() { let t = std::time::Instant::now(); }",
         &["`Instant::now` may not be said here; take `now: Timestamp`"],
     );
-    check("console/view/gates.rs", "use tokio::spawn;", &["`tokio` may not be said here; return an Effect"]);
+    check("console/gates/draw.rs", "use tokio::spawn;", &["`tokio` may not be said here; return an Effect"]);
     check("runtime/conductor.rs", "use tokio::select;", &[]);
     check("expression/number.rs", "fn f(x: f64) {}", &[]);
     check(
@@ -485,7 +485,7 @@ fn some_words_belong_to_one_room() {
         &["`f64` may not be said here; a whole number of base: Score, Money, Span"],
     );
     check(
-        "console/view/gates.rs",
+        "console/gates/draw.rs",
         "async fn f() {}",
         &["`async` may not be said here; return an Effect; only the loud half waits"],
     );

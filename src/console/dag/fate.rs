@@ -1,4 +1,4 @@
-//! The effect of an answer on each step, painted over the graph before the answer is given. `update` computes
+//! The effect of an answer on each step, painted over the graph before the answer is given. `graph/what_if` computes
 //! it.
 
 use crate::Mark;

@@ -1,13 +1,7 @@
 //! Carries out the wishes of `update`: questions to the desk, pictures, and the terminal.
 
 use super::{Screen, options::Leave};
-use crate::{
-    Answer, Message, Wish,
-    arranger::Arranger,
-    look_up,
-    terminal::{self},
-    update,
-};
+use crate::{Answer, Message, Wish, graph::arranger::Arranger, look_up, terminal, update};
 use cuelight_base::DecisionId;
 use cuelight_engine::Command;
 use cuelight_runtime::{Clock as _, Desk, InputText, LaunchRequest, Reply, Request, Source};

@@ -4,13 +4,16 @@
 use super::PaletteRow;
 use crate::{
     Press, Role, View,
-    audit_rows::AuditState,
-    errors::{AgentsState, ErrorsState, HealthState, ToolsState},
+    agents::state::AgentsState,
+    audit::state::AuditState,
+    errors::state::ErrorsState,
     frames::Frames,
-    gates::RowKey,
+    gates::state::RowKey,
+    health::state::HealthState,
     panes::Panes,
     rung::Rung,
-    travel::{Comparing, Travel},
+    tools::state::ToolsState,
+    travel::state::{Comparing, Travel},
 };
 use cuelight_base::{RunId, StepIx, Timestamp};
 use cuelight_projection::Board;

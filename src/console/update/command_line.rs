@@ -1,6 +1,6 @@
 //! The command line that does the same as a command of the console.
 
-use crate::{Model, dialog::plain};
+use crate::{Model, dialog::state::plain};
 use cuelight_base::{GateId, RunId, StepIx, Value};
 use cuelight_engine::{Command, Correction, Decision, FailureNote, ForkAt, Verdict};
 
@@ -91,7 +91,7 @@ pub(crate) fn command_line(model: &Model, command: &Command) -> String {
 }
 
 /// The run and step a command is about; for a command at a gate, those of the gate.
-pub(super) fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<StepIx>) {
+pub(crate) fn run_and_step(model: &Model, command: &Command) -> (Option<RunId>, Option<StepIx>) {
     if let Some(gate) = command.gate() {
         return gate_of(model, gate);
     }

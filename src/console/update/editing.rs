@@ -7,7 +7,7 @@ use crate::{
 use cuelight_base::Timestamp;
 
 /// True if this key is a letter for the field that takes the keys.
-pub(super) fn takes(model: &Model, press: Press) -> bool {
+pub(crate) fn takes(model: &Model, press: Press) -> bool {
     let is_letter = matches!(press, Press { key: Key::Char(_), ctrl: false, .. });
     let has_field = match &model.overlay {
         Some(Overlay::Dialog(dialog)) => dialog.wants_text(),
@@ -23,7 +23,7 @@ pub(super) fn takes(model: &Model, press: Press) -> bool {
 }
 
 /// Inserts the key's character into the field that takes the keys.
-pub(super) fn insert(model: &mut Model, press: Press) {
+pub(crate) fn insert(model: &mut Model, press: Press) {
     if let Key::Char(c) = press.key
         && let Some(field) = field_mut(model)
     {
@@ -35,7 +35,7 @@ pub(super) fn insert(model: &mut Model, press: Press) {
 }
 
 /// Does what a command says to the field that has the keys; false when it is none of these commands.
-pub(super) fn edit(model: &mut Model, intent: Intent) -> bool {
+pub(crate) fn edit(model: &mut Model, intent: Intent) -> bool {
     let Some(field) = field_mut(model) else { return false };
     match intent {
         Intent::EraseChar => {
@@ -75,7 +75,7 @@ pub(super) fn paste(model: &mut Model, text: &str, at: Timestamp) {
 }
 
 /// Opens the line in which a search, a filter or a remark is typed, with what stood there before.
-pub(super) fn open_prompt(model: &mut Model, kind: PromptKind) {
+pub(crate) fn open_prompt(model: &mut Model, kind: PromptKind) {
     let field = match (kind, model.view) {
         (PromptKind::Filter, View::Logs) => Field::of(&model.logs.lines.only().typed()),
         (PromptKind::Filter, View::Errors) => Field::of(&model.workspace.errors.filter),
@@ -95,12 +95,12 @@ pub(super) fn letter(press: Press) -> Option<char> {
 }
 
 /// True if a key inserts text or a line end.
-pub(super) fn types(press: Press) -> bool {
+pub(crate) fn types(press: Press) -> bool {
     matches!(press, Press { key: Key::Char(_) | Key::Enter, ctrl: false, .. })
 }
 
 /// A key as the editor of several lines knows it.
-pub(super) fn input_of(press: Press) -> tui_textarea::Input {
+pub(crate) fn input_of(press: Press) -> tui_textarea::Input {
     use tui_textarea::Key as Other;
     let key = match press.key {
         Key::Char(c) => Other::Char(c),

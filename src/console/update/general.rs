@@ -1,9 +1,10 @@
 //! Commands that mean the same in every view: views and the way back, popups, copying, leaving.
 
-use super::{copying, editing, places, popup, requests, toast, why};
+use super::{copying, editing, places, requests, toast, why};
 use crate::{
     Intent, Model, Role, Themes, View, Wish, layout,
     model::{HelpState, Letter, Overlay, PaletteState, PromptKind},
+    popup,
 };
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
     }
     match intent {
         Intent::CloseView => places::go(model, View::Runs),
-        Intent::Logs => super::logs::open(model),
+        Intent::Logs => crate::logs::update::open(model),
         Intent::LastView => places::go(model, model.places.last_view),
         Intent::Backward => places::backward(model),
         Intent::Forward => places::forward(model),
@@ -27,7 +28,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Help => model.overlay = Some(Overlay::Help(HelpState::default())),
         Intent::Menu => model.overlay = Some(Overlay::Menu { selected: 0 }),
         Intent::Why => why::show(model),
-        Intent::CommandLog => popup::show_log(model),
+        Intent::CommandLog => popup::update::show_log(model),
         Intent::CopyId | Intent::CopyRow | Intent::CopyJson | Intent::CopyLink | Intent::CopyScreen => {
             copying::act(model, intent, wishes);
         }
@@ -39,15 +40,15 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
             let text = if model.terminal.mouse { "mouse on; Shift+drag selects" } else { "mouse off" };
             toast(model, text, Role::Info);
         }
-        Intent::Travel => super::travel::begin(model),
+        Intent::Travel => crate::travel::update::begin(model),
         Intent::Redraw => wishes.push(Wish::Redraw),
         Intent::Theme => next_theme(model),
         Intent::TakeBack => requests::take_back(model, wishes),
-        Intent::Quit => super::leaving::ask(model, wishes),
+        Intent::Quit => crate::leaving::update::ask(model, wishes),
         Intent::Filter => editing::open_prompt(model, PromptKind::Filter),
         Intent::Find => editing::open_prompt(model, PromptKind::Find),
         Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Skip | Intent::Compensate => {
-            super::asking::ask(model, intent, wishes);
+            crate::dialog::asking::ask(model, intent, wishes);
         }
         _ => return false,
     }
@@ -71,7 +72,7 @@ fn next_theme(model: &mut Model) {
     set_theme(model, names[(now + 1) % names.len()]);
 }
 
-pub(super) fn set_theme(model: &mut Model, name: &str) {
+pub(crate) fn set_theme(model: &mut Model, name: &str) {
     name.clone_into(&mut model.look.theme);
     toast(model, &format!("theme {name}"), Role::Info);
 }
@@ -94,13 +95,13 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         return;
     }
     match model.view {
-        View::Runs => super::runs::click(model, column, row),
-        View::Dag => super::steps::click(model, column, row),
-        View::Gates => super::gates::click(model, column, row),
-        View::Logs => super::logs::click(model, column, row),
-        View::Errors => super::errors::click(model, row),
-        View::Time => super::time::click(model, row),
-        View::Audit => super::audit::click(model, row),
+        View::Runs => crate::runs::update::click(model, column, row),
+        View::Dag => crate::graph::update::click(model, column, row),
+        View::Gates => crate::gates::update::click(model, column, row),
+        View::Logs => crate::logs::update::click(model, column, row),
+        View::Errors => crate::errors::update::click(model, row),
+        View::Time => crate::time::update::click(model, row),
+        View::Audit => crate::audit::update::click(model, row),
         View::Health | View::Agents | View::Tools => {}
     }
 }

@@ -4,7 +4,7 @@ use crate::Intent;
 
 /// The cursor after a command, in a list of `len` rows of which `page` are visible. None if the command does
 /// not move it.
-pub(super) fn moved(intent: Intent, at: usize, len: usize, page: usize, count: Option<u32>) -> Option<usize> {
+pub(crate) fn moved(intent: Intent, at: usize, len: usize, page: usize, count: Option<u32>) -> Option<usize> {
     let times = usize::try_from(count.unwrap_or(1).max(1)).unwrap_or(1);
     let half = (page / 2).max(1);
     let last = len.saturating_sub(1);
@@ -23,7 +23,7 @@ pub(super) fn moved(intent: Intent, at: usize, len: usize, page: usize, count: O
 }
 
 /// The first row that is seen, so that the cursor is among those that are.
-pub(super) fn scrolled(top: usize, at: usize, len: usize, page: usize) -> usize {
+pub(crate) fn scrolled(top: usize, at: usize, len: usize, page: usize) -> usize {
     let page = page.max(1);
     let lowest = (at + 1).saturating_sub(page);
     top.clamp(lowest, at.max(lowest)).min(len.saturating_sub(page.min(len)))

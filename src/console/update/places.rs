@@ -31,7 +31,7 @@ fn leave(model: &mut Model) {
 }
 
 /// Shows another view, and remembers the way back.
-pub(super) fn go(model: &mut Model, view: View) {
+pub(crate) fn go(model: &mut Model, view: View) {
     if view == View::Dag && model.view == View::Runs {
         model.dag.run = model.runs.selected.or(model.dag.run);
     }
@@ -62,7 +62,7 @@ fn show(model: &mut Model, view: View) {
 }
 
 /// Goes back to the previous place.
-pub(super) fn backward(model: &mut Model) {
+pub(crate) fn backward(model: &mut Model) {
     if let Some(place) = model.places.back.pop() {
         let place_now = here(model);
         model.places.forward.push(place_now);

@@ -1,10 +1,11 @@
 //! The line in which a search or a filter is typed. A filter shows what it leaves while it is
 //! typed; Esc leaves what stood before.
 
-use super::{editing, runs, steps, toast};
+use super::{editing, toast};
 use crate::{
-    Intent, Model, Role, View, Wish,
+    Intent, Model, Role, View, Wish, graph,
     model::{Prompt, PromptKind},
+    runs,
     searches::problem,
 };
 
@@ -29,28 +30,28 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
 fn submit(model: &mut Model, prompt: &Prompt, wishes: &mut Vec<Wish>) {
     let text = prompt.field.text().trim().to_owned();
     match prompt.kind {
-        PromptKind::Filter if model.view == View::Logs => super::logs::set_filter(model, &text),
+        PromptKind::Filter if model.view == View::Logs => crate::logs::update::set_filter(model, &text),
         PromptKind::Filter if model.view == View::Errors => model.workspace.errors.filter = text,
-        PromptKind::Filter if model.view == View::Audit => super::audit::set_filter(model, &text),
+        PromptKind::Filter if model.view == View::Audit => crate::audit::update::set_filter(model, &text),
         PromptKind::Filter => model.runs.filter = text,
-        PromptKind::Find if model.past.travel.is_some() => super::travel::find(model, &text),
+        PromptKind::Find if model.past.travel.is_some() => crate::travel::update::find(model, &text),
         PromptKind::Find => {
             if model.view == View::Errors {
                 model.workspace.errors.find.clone_from(&text);
             }
             model.runs.find = text;
             match model.view {
-                View::Runs => runs::find(model, true),
-                View::Dag => steps::find(model),
+                View::Runs => runs::update::find(model, true),
+                View::Dag => graph::update::find(model),
                 View::Gates => {}
-                View::Logs => super::logs::find(model),
-                View::Errors => super::errors::find(model, true),
-                View::Time => super::time::find(model, true),
-                View::Audit => super::audit::find(model, true),
+                View::Logs => crate::logs::update::find(model),
+                View::Errors => crate::errors::update::find(model, true),
+                View::Time => crate::time::update::find(model, true),
+                View::Audit => crate::audit::update::find(model, true),
                 View::Health | View::Agents | View::Tools => {}
             }
         }
-        PromptKind::Compare => super::travel_compare::ask(model, &text),
-        PromptKind::Remark => super::deciding::remark(model, &text, wishes),
+        PromptKind::Compare => crate::travel::compare::ask(model, &text),
+        PromptKind::Remark => crate::gates::deciding::remark(model, &text, wishes),
     }
 }

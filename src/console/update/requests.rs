@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Model, Role, Wish,
-    dialog::set_reason,
+    dialog::state::set_reason,
     model::{Asked, Pending},
 };
 use cuelight_engine::{Command, FailureNote};
@@ -17,7 +17,7 @@ use cuelight_projection::Attention;
 const ASKED_MAX: usize = 200;
 
 /// Hands a command over, and remembers that it is on its way.
-pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>) {
+pub(crate) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>) {
     let request = model.requests.number();
     let inverse = match &command {
         Command::Pause { run, by } => Some(Command::Resume { run: *run, by: by.clone() }),
@@ -50,7 +50,7 @@ pub(super) fn submit(model: &mut Model, command: Command, wishes: &mut Vec<Wish>
 }
 
 /// Starts a workflow with inputs as they were typed; false when it cannot be asked for.
-pub(super) fn launch(
+pub(crate) fn launch(
     model: &mut Model,
     path: &str,
     inputs: Vec<(String, String)>,
@@ -74,7 +74,7 @@ pub(super) fn launch(
 }
 
 /// `u`: undoes the last command, where that is still possible.
-pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
+pub(crate) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
     match model.requests.undo.take() {
         Some(undo) if model.locked().is_none() => {
             toast(model, &format!("undoing: {}", undo.words), Role::Info);
@@ -89,7 +89,7 @@ pub(super) fn take_back(model: &mut Model, wishes: &mut Vec<Wish>) {
 }
 
 /// Asks what a command would do. Its reason is typed later, so the question has one that stands for it.
-pub(super) fn ask_preview(model: &mut Model, command: &Command, wishes: &mut Vec<Wish>) -> u64 {
+pub(crate) fn ask_preview(model: &mut Model, command: &Command, wishes: &mut Vec<Wish>) -> u64 {
     let request = model.requests.number();
     let mut command = Box::new(command.clone());
     set_reason(&mut command, "it is typed before this is sent");

@@ -1,8 +1,11 @@
 //! From a thing to the next of its kind, in each view: runs of one workflow, steps as far from the begin, failures of one
 //! mode, records of one run.
 
-use super::{gates, toast};
-use crate::{Intent, Model, Role, View, gates::key_of};
+use super::toast;
+use crate::{
+    Intent, Model, Role, View,
+    gates::{self, state::key_of},
+};
 
 /// To the next one, or so many further; stays at the last.
 pub(super) fn act(model: &mut Model, intent: Intent, count: Option<u32>) {
@@ -109,7 +112,7 @@ fn go_to(model: &mut Model, row: usize) {
         }
         View::Gates => {
             let key = model.gates.rows.get(row).map(key_of);
-            gates::select(model, key);
+            gates::update::select(model, key);
         }
         View::Errors => {
             model.workspace.errors.selected = model.workspace.errors.rows.get(row).and_then(|row| row.error())

@@ -5,29 +5,29 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Everything that drawing reads.
 #[derive(Clone, Copy)]
-pub(super) struct Canvas<'a> {
-    pub(super) model: &'a Model,
-    pub(super) theme: &'a Theme,
-    pub(super) glyphs: Glyphs,
+pub(crate) struct Canvas<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) theme: &'a Theme,
+    pub(crate) glyphs: Glyphs,
 }
 
 impl<'a> Canvas<'a> {
-    pub(super) fn pane(&self, focus: bool) -> PaneLook<'a> {
+    pub(crate) fn pane(&self, focus: bool) -> PaneLook<'a> {
         PaneLook { theme: self.theme, glyphs: self.glyphs, focus, past: self.model.past.travel.is_some() }
     }
 
-    pub(super) fn screen(&self) -> Rect {
+    pub(crate) fn screen(&self) -> Rect {
         Rect::new(0, 0, self.model.size.0, self.model.size.1)
     }
 
-    pub(super) fn style(&self, role: Role) -> ratatui::style::Style {
+    pub(crate) fn style(&self, role: Role) -> ratatui::style::Style {
         self.theme.role(role)
     }
 }
 
 /// The pane that has the keys; where it has all of the screen, without a border, so that what a terminal selects is text
 /// alone. Returns the room inside.
-pub(super) fn main_pane(
+pub(crate) fn main_pane(
     canvas: &Canvas<'_>,
     area: Rect,
     title: &str,

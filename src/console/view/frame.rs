@@ -1,14 +1,15 @@
 //! The frame around every view: header, key line, input line, and toasts.
 
 use super::{
-    Canvas,
+    canvas::Canvas,
     pieces::{Pieces, put_pieces, width_of},
 };
 use crate::{
     Hint, Intent, Model, Reaction, Role, View,
     actions::refusal,
-    answers::{ANSWERS, offered, refusal_seen},
-    fill, layout,
+    fill,
+    gates::answers::{ANSWERS, offered, refusal_seen},
+    layout,
     model::{Danger, Overlay, PromptKind},
     put, put_right,
     searches::problem,
@@ -72,7 +73,7 @@ fn badge_style(canvas: &Canvas<'_>) -> Style {
 }
 
 /// The last row: what can be pressed now, in the order of the key table, as far as it fits.
-pub(super) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+pub(crate) fn keys(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     if area.height == 0 {
         return;
     }
@@ -138,7 +139,7 @@ fn keys_of_hint(canvas: &Canvas<'_>, hint: &Hint) -> String {
 }
 
 /// Key signs for terminals without them.
-pub(super) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
+pub(crate) fn ascii_keys(canvas: &Canvas<'_>, keys: &str) -> String {
     if !canvas.glyphs.ascii {
         return keys.to_owned();
     }

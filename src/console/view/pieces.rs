@@ -1,7 +1,7 @@
 //! Lines made of pieces in several styles, and tables of columns: what every view writes with.
 
 use crate::{Glyphs, put};
-pub(super) use crate::{
+pub(crate) use crate::{
     layout::{Column, columns},
     text::wrapped,
 };
@@ -9,15 +9,15 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
 /// A line: texts and how each looks. Foreign text has been made safe before.
-pub(super) type Pieces = Vec<(String, Style)>;
+pub(crate) type Pieces = Vec<(String, Style)>;
 
 /// The width of a line in cells.
-pub(super) fn width_of(pieces: &Pieces) -> usize {
+pub(crate) fn width_of(pieces: &Pieces) -> usize {
     pieces.iter().map(|(text, _)| text.width()).sum()
 }
 
 /// Draws a line in a row of an area, cut with an ellipsis at its end; returns where it ends.
-pub(super) fn put_pieces(
+pub(crate) fn put_pieces(
     buf: &mut Buffer,
     area: Rect,
     (x, y): (u16, u16),
@@ -36,7 +36,7 @@ pub(super) fn put_pieces(
 }
 
 /// Draws the text of one cell of a table, cut to its column.
-pub(super) fn put_cell(
+pub(crate) fn put_cell(
     buf: &mut Buffer,
     area: Rect,
     column: Column,

@@ -3,11 +3,10 @@
 //!
 //! The place of the terminal's cursor is told with the lines: on the row that is selected, or where text is typed.
 
-use super::{Canvas, pieces::wrapped, scene};
+use super::{canvas::Canvas, pieces::wrapped, scene};
 use crate::{
     Glyphs, Intent, Mark, Model, Role, Theme, View,
-    ask_text::risk_word,
-    gates::key_of,
+    gates::{ask_text::risk_word, state::key_of},
     layout,
     marks::{mark_of_gate, mark_of_run},
     model::Overlay,

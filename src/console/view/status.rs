@@ -21,7 +21,7 @@ struct Part {
     short: Pieces,
 }
 
-pub(super) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
+pub(crate) fn draw(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
     let clock = canvas.model.clock.clock();
     let who = format!("op:{}", canvas.model.seat.actor.name);
     let mut parts = parts(canvas);

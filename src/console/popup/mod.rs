@@ -1,0 +1,4 @@
+//! Menus and texts over the view.
+
+pub(super) mod draw;
+pub(super) mod update;
