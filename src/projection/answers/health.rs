@@ -34,7 +34,7 @@ pub struct HealthAnswer {
     /// Runs that are open.
     runs: Vec<OpenRun>,
     workflows: Vec<TallyAnswer>,
-    /// Kinds of steps.
+    /// The results of each kind of steps.
     kinds: Vec<TallyAnswer>,
     /// Budgets of open runs, the one that is used most first.
     budgets: Vec<OpenBudget>,
