@@ -7,13 +7,15 @@ mod call;
 mod difference;
 mod error;
 mod gate;
+mod health;
 mod left;
 mod run;
 mod value;
 
-pub use difference::diff_json;
-pub use error::{error_json, errors_json};
-pub use gate::{GateAnswer, gate_json, gates_json};
+pub use difference::{DifferenceAnswer, diff_json};
+pub use error::{ErrorAnswer, errors_json};
+pub use gate::{GateAnswer, GatesAnswer, gate_json, gates_json};
+pub use health::HealthAnswer;
 pub use left::{AgentAnswer, KnowledgeAnswer, ResultAnswer};
 pub use run::{RunAnswer, ShowAnswer, run_json, runs_json, show_json};
 pub use value::ValueAnswer;

@@ -1,24 +1,16 @@
-//! The health of the workspace in words and grades: checks, budgets with their forecast, one line and one
-//! report.
+//! The health of the workspace in words and grades: checks, budgets with their forecast, and one line of
+//! all.
 //!
 //! Disk and engine are not checked here; callers that can reach them add checks of their own.
 
-use crate::{
-    Board, GateView, Health, Percentiles, Period, Reason, RunSummary, Signals, Tally, TargetView,
-    spelled::{decimal, to_value},
-};
-use cuelight_base::{RunId, Score, Span, Timestamp, Value, counted, plural};
+use crate::{Board, GateView, Period, RunSummary, TargetView};
+use cuelight_base::{RunId, Score, Span, Timestamp, counted, plural};
 use cuelight_engine::OVERRIDE;
 use cuelight_plan::{Currency, is_mostly_used};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::json;
 use std::sync::Arc;
 
 /// An event may be so much ahead of a clock without anybody wondering.
 const AHEAD_MAX: Span = Span::seconds(2);
-/// Reasons in the report.
-const REASONS_MAX: usize = 20;
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -275,136 +267,4 @@ pub fn health_line(board: &Board, checks: &[Check]) -> String {
         counted(gates, "gate waits", "gates wait"),
         counted(board.urgent_error_count(), "failure to look at", "failures to look at"),
     )
-}
-
-/// All of it, for `health --json`. Foreign text is carried as it came.
-pub fn health_json(board: &Board, checks: &[Check], now: Timestamp) -> Value {
-    let vitals = board.vitals();
-    let signals: serde_json::Map<String, Value> = Period::ALL
-        .iter()
-        .map(|period| (period.word().to_owned(), signals_json(&vitals.signals(*period, now))))
-        .collect();
-    json!({
-        "at": now,
-        "health": health_word(board.health()),
-        "quality": decimal(vitals.quality()),
-        "results": vitals.results(),
-        "reasons": vitals.reasons().iter().take(REASONS_MAX).map(reason_json).collect::<Value>(),
-        "checks": checks.iter().map(|check| json!({
-            "name": check.name, "state": check.grade.word(), "text": check.text,
-        })).collect::<Value>(),
-        "overall": overall(checks).word(),
-        "signals": signals,
-        "runs": board.open_runs().map(|run| json!({
-            "id": run.id().to_string(),
-            "workflow": *run.summary.workflow,
-            "health": health_word(run.summary.health()),
-            "confidence": run.summary.confidence().map(decimal),
-        })).collect::<Value>(),
-        "workflows": vitals.workflows().map(tally_json).collect::<Value>(),
-        "kinds": vitals.kinds().map(tally_json).collect::<Value>(),
-        "budgets": board.budgets().iter().map(|budget| {
-            let mut out = to_value(&BudgetAnswer::of(budget));
-            out["run"] = budget.run.to_string().into();
-            out["workflow"] = (*budget.workflow).into();
-            out
-        }).collect::<Value>(),
-        "targets": board.targets().map(|(name, target)| target.json(name, board.waiting_for(name).count())).collect::<Value>(),
-        "errors": json!({
-            "open": board.open_error_count(),
-            "urgent": board.urgent_error_count(),
-            "types": board.error_types().iter().map(|(kind, count)| (kind.word().to_owned(), (*count).into()))
-                .collect::<serde_json::Map<String, Value>>(),
-        }),
-    })
-}
-
-/// One line of a budget; money in dollars.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Budget")]
-pub(crate) struct BudgetAnswer {
-    currency: &'static str,
-    #[schemars(with = "f64")]
-    used: Value,
-    #[schemars(with = "f64")]
-    limit: Value,
-    #[schemars(with = "f64")]
-    forecast: Value,
-    state: &'static str,
-}
-
-impl BudgetAnswer {
-    pub(crate) fn of(budget: &BudgetView) -> Self {
-        let value = |amount| budget.currency.value(amount);
-        Self {
-            currency: budget.currency.word(),
-            used: value(budget.used),
-            limit: value(budget.limit),
-            forecast: value(budget.forecast),
-            state: budget.grade().word(),
-        }
-    }
-}
-
-fn health_word(health: Health) -> Value {
-    json!({ "score": health.0, "label": health.label() })
-}
-
-fn reason_json(reason: &Reason) -> Value {
-    json!({
-        "workflow": *reason.workflow,
-        "mode": reason.mode.map_or("partial", cuelight_base::FailureMode::word),
-        "step": *reason.step,
-        "run": reason.run.to_string(),
-        "times": reason.times,
-        "lost": decimal_tenths(reason.lost_tenths.into()),
-    })
-}
-
-fn signals_json(signals: &Signals) -> Value {
-    json!({
-        "success": decimal(signals.success),
-        "errors": decimal(signals.errors),
-        "call_errors": decimal(signals.call_errors),
-        "results": signals.sum.done + signals.sum.partial + signals.sum.failed,
-        "calls": signals.sum.calls,
-        "runs": signals.sum.runs,
-        "runs_failed": signals.sum.runs_failed,
-        "steps_per_run": decimal_tenths(signals.steps_per_run_tenths),
-        "events_per_minute": signals.events_per_minute,
-        "run_ms": signals.runs.as_ref().map(percentiles_json),
-        "step_ms": signals.steps.as_ref().map(percentiles_json),
-        "call_ms": signals.calls.as_ref().map(percentiles_json),
-        "gate_wait_ms": signals.gates.as_ref().map(percentiles_json),
-        "planning_ms": signals.planning.as_ref().map(percentiles_json),
-        "routing_ms": signals.routing.as_ref().map(percentiles_json),
-        "running": signals.running,
-        "running_most": signals.sum.running,
-        "ready": signals.ready,
-        "ready_most": signals.sum.ready,
-    })
-}
-
-fn percentiles_json(percentiles: &Percentiles) -> Value {
-    json!({ "p50": percentiles.p50, "p95": percentiles.p95, "p99": percentiles.p99, "count": percentiles.count })
-}
-
-fn tally_json((name, tally): (&str, &Tally)) -> Value {
-    json!({
-        "name": name,
-        "health": health_word(tally.health()),
-        "done": tally.done,
-        "partial": tally.partial,
-        "failed": tally.failed,
-        "calls": tally.calls,
-        "ended": tally.ended,
-        "last_at": tally.last_at,
-        "took_ms": tally.took().as_ref().map(percentiles_json),
-        "last_failure": tally.last_failure.map(|(at, mode)| json!({ "at": at, "mode": mode.word() })),
-    })
-}
-
-fn decimal_tenths(tenths: u64) -> Value {
-    let text = format!("{}.{}", tenths / 10, tenths % 10);
-    serde_json::from_str(&text).expect("a number in decimals is JSON")
 }

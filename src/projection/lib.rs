@@ -47,8 +47,9 @@ pub use answer::{
     settled_words, stuck_words, undo_words,
 };
 pub use answers::{
-    AgentAnswer, GateAnswer, KnowledgeAnswer, ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json,
-    error_json, errors_json, gate_json, gates_json, run_json, runs_json, show_json,
+    AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, GatesAnswer, HealthAnswer, KnowledgeAnswer,
+    ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json, errors_json, gate_json, gates_json,
+    run_json, runs_json, show_json,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{
@@ -58,7 +59,7 @@ pub use ask_rows::{
 pub use board::{Board, ValueName, ValueView};
 pub use call_files::{NOT_CHECKED, call_files, not_checked, snapshot_files};
 pub use care::Care;
-pub use checkup::{BudgetView, Check, Grade, health_json, health_line, overall};
+pub use checkup::{BudgetView, Check, Grade, health_line, overall};
 pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
 pub use copies::names_in_words;
 pub use doubt::{DoubtView, doubt, may_have};

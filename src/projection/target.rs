@@ -1,8 +1,7 @@
 //! Targets of calls as they can be seen: where their breakers are, and what is left of their rates.
 
-use cuelight_base::{Bucket, Circuit, RateRule, Timestamp, Value};
+use cuelight_base::{Bucket, Circuit, RateRule, Timestamp};
 use cuelight_engine::TargetEvent;
-use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The state of one target of calls: a tool with its version.
@@ -48,23 +47,6 @@ impl TargetView {
     /// True if its circuit is closed.
     pub const fn takes_calls(&self) -> bool {
         matches!(self.circuit, Circuit::Closed { .. })
-    }
-
-    pub(super) fn json(&self, name: &str, waiting: usize) -> Value {
-        let mut out = json!({ "name": name, "circuit": self.circuit.word(), "waiting": waiting });
-        match self.circuit {
-            Circuit::Open { until } => out["until"] = json!(until),
-            Circuit::HalfOpen { successes } => out["successes"] = successes.into(),
-            Circuit::Closed { failures } => out["failures"] = failures.into(),
-        }
-        if let Some((bucket, rate)) = &self.taken {
-            out["rate"] = json!(rate);
-            out["taken"] = json!(bucket);
-        }
-        if !self.reason.is_empty() {
-            out["reason"] = self.reason.as_str().into();
-        }
-        out
     }
 }
 

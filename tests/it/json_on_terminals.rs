@@ -82,7 +82,7 @@ const CALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Commands that say in their own help that they print JSON.
-fn with_json(place: &Place) -> Vec<String> {
+pub(crate) fn with_json(place: &Place) -> Vec<String> {
     let all = crate::cli_words::commands(place).into_iter();
     let own =
         |page: &str| page.split("\nGlobal options:").next().is_some_and(|part| part.contains(" --json"));

@@ -10,6 +10,7 @@
 )]
 
 mod agents;
+mod answers;
 mod architecture;
 mod ask_words;
 mod cache_and_history;

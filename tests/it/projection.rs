@@ -12,8 +12,8 @@ use cuelight_engine::{
 };
 use cuelight_plan::{Amounts, EffectClass, Plan, PlanStep, Risk};
 use cuelight_projection::{
-    Attention, Board, Counts, ErrorState, Fix, Grade, Graph, History, Notch, RunView, Timeline, WhyLine,
-    ask_diff, errors_json, event_line, event_words, gates_json, health_json, health_line, overall, run_diff,
+    Attention, Board, Counts, ErrorState, Fix, Grade, Graph, HealthAnswer, History, Notch, RunView, Timeline,
+    WhyLine, ask_diff, errors_json, event_line, event_words, gates_json, health_line, overall, run_diff,
     runs_json, show_json, why,
 };
 use serde_json::json;
@@ -578,7 +578,7 @@ fn a_replay_tells_the_same_numbers_and_a_report_holds_all_of_them() {
     assert_eq!(again, log.board);
     let checks = log.board.checks(log.now());
     assert_eq!(overall(&checks), Grade::Healthy);
-    let report = health_json(&log.board, &checks, log.now());
+    let report = serde_json::to_value(HealthAnswer::of(&log.board, &checks, log.now())).expect("JSON");
     assert_eq!(report["health"], json!({"score": 33, "label": "critical"}));
     assert_eq!(report["reasons"][0]["mode"], "system_network");
     assert_eq!((&report["reasons"][0]["times"], &report["reasons"][0]["lost"]), (&json!(26), &json!(66.7)));

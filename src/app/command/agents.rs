@@ -8,7 +8,7 @@ use crate::{
         context::context,
         knowledge::knowledge,
         results::results,
-        tools::{show, suggest, test, tool_json},
+        tools::{ToolAnswer, show, suggest, test},
     },
     config::Config,
     exit::{Outcome, Trouble},
@@ -123,7 +123,7 @@ pub(super) async fn agent(config: &Config, out: Output, noun: AgentNoun) -> Outc
             let registry = registry()?;
             let agent = found(&registry, &agent)?;
             if json {
-                out.json_pretty(&tool_json(agent))
+                out.json_pretty(&ToolAnswer::of(agent))
             } else {
                 show(out, agent)
             }
@@ -150,7 +150,7 @@ fn list(registry: &Registry, out: Output, args: &AgentsListArgs) -> Outcome {
     if args.for_models {
         out.json_pretty(&agents.iter().map(|agent| agent.for_models()).collect::<Vec<_>>());
     } else if args.json {
-        out.json_pretty(&agents.iter().map(|agent| tool_json(agent)).collect::<Vec<_>>());
+        out.json_pretty(&agents.iter().map(|agent| ToolAnswer::of(agent)).collect::<Vec<_>>());
     } else if registry.all().next().is_none() {
         say("no agent is described; write one to .cuelight/agents/NAME.yaml, see docs/workflow.md");
     } else {

@@ -1,4 +1,4 @@
-//! Commands for those who write workflows: eval, check, fmt, plan, graph, import, schema. They need no workspace; the
+//! Commands for those who write workflows: eval, check, fmt, plan, graph, import. They need no workspace; the
 //! checker looks for the people of one, where there is one.
 
 use crate::{
@@ -6,7 +6,6 @@ use crate::{
     config::Config,
     exit::{FAILED, Outcome, Trouble, USAGE},
     output::{Output, say},
-    settings::settings_schema,
 };
 use clap::{Args, ValueEnum};
 use cuelight_base::{FILE_BYTES_MAX, Value, ValueMap, counted};
@@ -16,7 +15,6 @@ use cuelight_definition::{
 use cuelight_expression::{ExprErrorKind, MapLookup, Names};
 use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
 use cuelight_plan::{GraphFormat, Plan, graph as draw, outline, show, show_value};
-use cuelight_projection::events_schema;
 use std::{
     fs,
     io::{Read, Write as _},
@@ -132,23 +130,6 @@ pub(super) enum Task {
     Noop,
     /// A wait as long as the task took
     Sleep,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SchemaArgs {
-    /// Subject of the schema
-    #[arg(value_enum)]
-    pub(super) of: SchemaOf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// Workflow files
-    Workflow,
-    /// The settings of a workspace, .cuelight/config.toml
-    Config,
-    /// A line of `run --json` and of `events --json`
-    Events,
 }
 
 impl CheckArgs {
@@ -445,15 +426,6 @@ fn tell_of_import(file: &Path, made: &Imported) {
         let things = counted(left_out, "thing", "things");
         say(&format!("{things} could not be carried over; what, stands at the top of the file"));
     }
-}
-
-pub(super) fn schema(args: &SchemaArgs, out: Output) -> Outcome {
-    out.json_pretty(&match args.of {
-        SchemaOf::Workflow => cuelight_definition::json_schema(),
-        SchemaOf::Config => settings_schema(),
-        SchemaOf::Events => events_schema(),
-    });
-    Ok(ExitCode::SUCCESS)
 }
 
 /// `0.001` as 1,000 millionths.

@@ -8,11 +8,41 @@ use crate::{
     wiring,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{CACHE_BYTES_MAX, Digest, Timestamp, Value, counted, safe_text, shorten};
+use cuelight_base::{CACHE_BYTES_MAX, Digest, Timestamp, ValueMap, counted, safe_text, shorten};
 use cuelight_engine::{CachedResult, Command};
 use cuelight_runtime::{Clock, Desk, SystemClock};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::process::ExitCode;
+
+/// Kept results, as `cache --json` lists them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Cache")]
+pub(super) struct CacheAnswer {
+    bytes: usize,
+    bytes_most: usize,
+    results: Vec<CachedAnswer>,
+}
+
+/// A result that stands for steps.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CachedResult")]
+pub(super) struct CachedAnswer {
+    id: String,
+    key: String,
+    /// The run and the step that made it.
+    run: String,
+    step: String,
+    #[schemars(with = "String")]
+    at: Timestamp,
+    #[schemars(with = "Option<String>")]
+    expires_at: Option<Timestamp>,
+    #[schemars(with = "String")]
+    used_at: Timestamp,
+    uses: u32,
+    bytes: usize,
+    outputs: ValueMap,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct CacheArgs {
@@ -76,10 +106,11 @@ async fn list(config: &Config, out: Output, json: bool) -> Outcome {
     let now = SystemClock.now();
     let cache = board.cache();
     if json {
-        let results: Value = cache.all(now).map(|(id, result)| result_json(id, result)).collect();
-        out.json_pretty(
-            &json!({ "bytes": cache.bytes(), "bytes_most": CACHE_BYTES_MAX, "results": results }),
-        );
+        out.json_pretty(&CacheAnswer {
+            bytes: cache.bytes(),
+            bytes_most: CACHE_BYTES_MAX,
+            results: cache.all(now).map(|(id, result)| CachedAnswer::of(id, result)).collect(),
+        });
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = cache.all(now).map(|(_, result)| row(result, now)).collect();
@@ -124,7 +155,7 @@ async fn inspect(config: &Config, out: Output, key: &str, json: bool) -> Outcome
         )));
     }
     if json {
-        out.json_pretty(&found.iter().map(|(id, result)| result_json(*id, result)).collect::<Value>());
+        out.json_pretty(&found.iter().map(|(id, result)| CachedAnswer::of(*id, result)).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
     for (_, result) in found {
@@ -137,17 +168,19 @@ async fn inspect(config: &Config, out: Output, key: &str, json: bool) -> Outcome
     Ok(ExitCode::SUCCESS)
 }
 
-fn result_json(id: Digest, result: &CachedResult) -> Value {
-    json!({
-        "id": id.to_string(),
-        "key": result.key,
-        "run": result.run.to_string(),
-        "step": result.step,
-        "at": result.at,
-        "expires_at": result.expires_at,
-        "used_at": result.used_at,
-        "uses": result.uses,
-        "bytes": result.bytes,
-        "outputs": result.outputs,
-    })
+impl CachedAnswer {
+    fn of(id: Digest, result: &CachedResult) -> Self {
+        Self {
+            id: id.to_string(),
+            key: result.key.clone(),
+            run: result.run.to_string(),
+            step: result.step.clone(),
+            at: result.at,
+            expires_at: result.expires_at,
+            used_at: result.used_at,
+            uses: result.uses,
+            bytes: result.bytes,
+            outputs: result.outputs.clone(),
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! `dev`: commands for those who write workflows, and for editors and shells.
 
 use super::{
-    author::{self, EvalArgs, FmtArgs, GraphArgs, SchemaArgs},
+    answers::answers_schema,
+    author::{self, EvalArgs, FmtArgs, GraphArgs},
     completion,
     drill::{self, DrillArgs},
     screen,
@@ -11,9 +12,11 @@ use crate::{
     config::Config,
     exit::{Outcome, Trouble},
     output::Output,
+    settings::settings_schema,
 };
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::env::Shells;
+use cuelight_projection::events_schema;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -30,7 +33,7 @@ enum DevCommand {
     /// Rewrite workflow files in the canonical form, with their comments
     #[command(after_help = "Example: cuelight dev fmt --check deploy.yaml")]
     Fmt(FmtArgs),
-    /// Print the JSON Schema of workflow files, settings or events
+    /// Print the JSON Schema of workflow files, settings, events or answers
     #[command(after_help = "Example: cuelight dev schema workflow > workflow.schema.json")]
     Schema(SchemaArgs),
     /// Draw the steps of a workflow as a graph
@@ -57,6 +60,25 @@ enum DevCommand {
     Drill(DrillArgs),
 }
 
+#[derive(Debug, Args)]
+struct SchemaArgs {
+    /// Subject of the schema
+    #[arg(value_enum)]
+    of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SchemaOf {
+    /// Workflow files
+    Workflow,
+    /// The settings of a workspace, .cuelight/config.toml
+    Config,
+    /// A line of `run --json` and of `events --json`
+    Events,
+    /// The answers of `--json`, by command
+    Answers,
+}
+
 /// The manual page is made of the tree of commands.
 pub(super) async fn dev(
     config: &Config,
@@ -68,7 +90,10 @@ pub(super) async fn dev(
     match noun.command {
         DevCommand::Eval(args) => author::eval(&args, out),
         DevCommand::Fmt(args) => author::fmt(&args, out),
-        DevCommand::Schema(args) => author::schema(&args, out),
+        DevCommand::Schema(args) => {
+            schema(&args, out);
+            Ok(ExitCode::SUCCESS)
+        }
         DevCommand::Graph(args) => author::graph(config, &args, out),
         DevCommand::Completions { shell } => {
             let mut bytes = Vec::new();
@@ -86,6 +111,15 @@ pub(super) async fn dev(
         DevCommand::Screenshot(args) => screenshot::screenshot(config, out, look, &args).await,
         DevCommand::Drill(args) => drill::drill(config, out, &args).await,
     }
+}
+
+fn schema(args: &SchemaArgs, out: Output) {
+    out.json_pretty(&match args.of {
+        SchemaOf::Workflow => cuelight_definition::json_schema(),
+        SchemaOf::Config => settings_schema(),
+        SchemaOf::Events => events_schema(),
+        SchemaOf::Answers => answers_schema(),
+    });
 }
 
 fn manual(out: Output, tree: clap::Command) -> Outcome {

@@ -46,6 +46,7 @@ const AHEAD_MAX: cuelight_base::Span = cuelight_base::Span::seconds(5);
 /// Grade of one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "FindingState")]
 enum State {
     Ok,
     /// Worth a note, not an error.

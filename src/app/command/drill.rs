@@ -13,7 +13,8 @@ use crate::{
 use clap::Args;
 use cuelight_base::Value;
 use cuelight_runtime::{Clock as _, Entropy, SystemClock};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -69,7 +70,7 @@ pub(super) async fn drill(config: &Config, out: Output, args: &DrillArgs) -> Out
     let (proof, head) = drill.account()?;
     let took = SystemClock.now().since(before);
     if args.json {
-        out.json_pretty(&proof.json(args.kills, drill.doubts, &head));
+        out.json_pretty(&proof.answer(args.kills, drill.doubts, &head));
     } else {
         out.raw(proof.text(args.kills, drill.doubts, &head, &took.to_string()).as_bytes());
     }
@@ -243,6 +244,25 @@ impl Drill {
     }
 }
 
+/// The result of a drill, as `dev drill --json` tells it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Drill")]
+pub(super) struct ProofAnswer {
+    kills: u32,
+    runs: usize,
+    events_shown: usize,
+    events_recorded: usize,
+    effects: usize,
+    /// Effects that must not happen twice.
+    effects_once: usize,
+    doubts_answered: usize,
+    /// The end of the log in words.
+    log: String,
+    holds: bool,
+    /// Promises that did not hold, in sentences.
+    broken: Vec<String>,
+}
+
 /// The result of a drill: counts, and contradictions.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Proof {
@@ -260,12 +280,19 @@ impl Proof {
         self.broken.is_empty()
     }
 
-    fn json(&self, kills: u32, doubts: usize, head: &str) -> Value {
-        json!({
-            "kills": kills, "runs": self.runs, "events_shown": self.shown, "events_recorded": self.recorded,
-            "effects": self.effects, "effects_once": self.once, "doubts_answered": doubts, "log": head,
-            "holds": self.holds(), "broken": self.broken,
-        })
+    fn answer(&self, kills: u32, doubts: usize, head: &str) -> ProofAnswer {
+        ProofAnswer {
+            kills,
+            runs: self.runs,
+            events_shown: self.shown,
+            events_recorded: self.recorded,
+            effects: self.effects,
+            effects_once: self.once,
+            doubts_answered: doubts,
+            log: head.to_owned(),
+            holds: self.holds(),
+            broken: self.broken.clone(),
+        }
     }
 
     fn text(&self, kills: u32, doubts: usize, head: &str, took: &str) -> String {
@@ -368,6 +395,7 @@ fn no_output() -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn event(seq: u64, step: &str, attempt: u64) -> (u64, Value) {
         let data = json!({"purpose": "step", "effect_key": format!("k-{step}")});

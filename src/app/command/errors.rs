@@ -8,9 +8,9 @@ use crate::{
     wiring,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{StepIx, Value, counted, safe_text};
+use cuelight_base::{StepIx, counted, safe_text};
 use cuelight_engine::{Command, FailureNote};
-use cuelight_projection::{Board, ErrorState, ErrorView, StepView, UndoState, error_json, settle_command};
+use cuelight_projection::{Board, ErrorAnswer, ErrorState, ErrorView, StepView, UndoState, settle_command};
 use cuelight_runtime::Desk;
 use std::{process::ExitCode, sync::Arc};
 
@@ -95,7 +95,7 @@ async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
         |error: &&Arc<ErrorView>| (args.all || error.is_open()) && run.is_none_or(|run| error.run == run);
     let errors: Vec<&Arc<ErrorView>> = board.errors().filter(wanted).collect();
     if args.json {
-        out.json_pretty(&errors.iter().map(|error| error_json(error)).collect::<Value>());
+        out.json_pretty(&errors.iter().map(|error| ErrorAnswer::of(error)).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
     if errors.is_empty() {
@@ -144,15 +144,7 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
     let error = error?;
     let alike = board.alike(&error);
     if json {
-        let mut value = error_json(&error);
-        value["alike"] = serde_json::json!({
-            "times": alike.times,
-            "mended": alike.mended,
-            "last_fix": alike.last_fix,
-            "fixes": alike.fixes.iter().map(|(fix, times)| serde_json::json!({ "fix": fix, "times": times }))
-                .collect::<Value>(),
-        });
-        out.json_pretty(&value);
+        out.json_pretty(&ErrorAnswer::of(&error).with_alike(&alike));
         return Ok(ExitCode::SUCCESS);
     }
     let record = &error.record;

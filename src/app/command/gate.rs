@@ -20,11 +20,13 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{Channel, RunId, Value, ValueMap, safe_text};
+use cuelight_base::{Channel, RunId, ValueMap, safe_text};
 use cuelight_engine::{GateState, Verdict};
 use cuelight_projection::GateView;
 use cuelight_runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source};
 use cuelight_store::Workspace;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -79,6 +81,16 @@ const TRIES_MAX: u32 = 5;
 const ASKS: &str = "ask";
 const ACTS: &str = "command";
 
+/// The outcome of an ask, as `gate --json` tells it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Asked")]
+pub(super) struct AskedAnswer {
+    id: String,
+    state: String,
+    /// The exit code of the command behind the gate; none if it was not started.
+    exit_code: Option<i32>,
+}
+
 /// The outcome of an ask.
 pub(super) struct Answer {
     pub(super) gate: Arc<GateView>,
@@ -86,8 +98,6 @@ pub(super) struct Answer {
     code: Option<i32>,
     /// True if the command behind the gate succeeded, or if the gate has none.
     succeeded: bool,
-    /// As `gates --json` has it.
-    pub(super) json: Value,
 }
 
 #[derive(Debug, Args)]
@@ -148,7 +158,11 @@ pub(super) async fn gate(config: &Config, out: Output, noun: GateNoun) -> Outcom
 async fn ask_people(config: &Config, out: Output, args: &AskArgs) -> Outcome {
     let answer = ask(config, out, args).await?;
     if args.json {
-        out.json_pretty(&answer.json);
+        out.json_pretty(&AskedAnswer {
+            id: answer.gate.id.to_string(),
+            state: answer.gate.state.to_string(),
+            exit_code: answer.code,
+        });
     } else {
         say(&format!("{} is {}{}", answer.gate.id, answer.gate.state, by(&answer.gate)));
     }
@@ -256,8 +270,7 @@ pub(super) async fn answered(
     let command = view.find(ACTS).and_then(|value| view.step(value));
     let code = command.and_then(|command| command.attempts().last()).and_then(|attempt| attempt.exit_code);
     let succeeded = command.is_none_or(|command| command.state == cuelight_engine::StepState::Completed);
-    let json = json!({"id": gate.id.to_string(), "state": gate.state.to_string(), "exit_code": code});
-    Ok(Answer { gate, code, succeeded, json })
+    Ok(Answer { gate, code, succeeded })
 }
 
 fn by(gate: &GateView) -> String {

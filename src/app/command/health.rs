@@ -3,7 +3,7 @@
 use crate::{config::Config, exit::Outcome, output::Output, wiring};
 use clap::Args;
 use cuelight_base::safe_text;
-use cuelight_projection::{Check, Grade, health_json, health_line};
+use cuelight_projection::{Check, Grade, HealthAnswer, health_line};
 use cuelight_runtime::{Clock, Desk, Seen, SystemClock, Trouble};
 use std::process::ExitCode;
 
@@ -30,7 +30,7 @@ pub(super) fn tell(out: Output, seen: &Seen, as_json: bool) -> ExitCode {
     let mut checks = vec![store(seen.trouble.as_ref())];
     checks.extend(seen.board.checks(now));
     if as_json {
-        out.json_pretty(&health_json(&seen.board, &checks, now));
+        out.json_pretty(&HealthAnswer::of(&seen.board, &checks, now));
         return ExitCode::SUCCESS;
     }
     out.line(&health_line(&seen.board, &checks));

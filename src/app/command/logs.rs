@@ -8,10 +8,29 @@ use crate::{
     wiring::Seat,
 };
 use clap::Args;
-use cuelight_base::{Arrivals, AttemptId, RunId, StepIx, Untrusted, Value, safe_text};
+use cuelight_base::{Arrivals, AttemptId, RunId, StepIx, Untrusted, safe_text};
 use cuelight_projection::RunView;
 use cuelight_runtime::{Desk, OutputPart, Page, Signal, Want};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{process::ExitCode, sync::Arc};
+
+/// A line of output, as `logs --json` tells it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LogLine {
+    run: String,
+    step: String,
+    attempt: u32,
+    /// The byte at which it begins.
+    at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// Bytes that were not kept, in place of the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
@@ -155,7 +174,7 @@ impl<'a> Printer<'a> {
 
     fn print_gap(&self, missing: u64, call: (AttemptId, &str), at: u64) {
         match self.form {
-            Form::Json => self.out.json(&json_line(call, at, ("missing", missing.into()))),
+            Form::Json => self.out.json(&LogLine { missing: Some(missing), ..LogLine::of(call, at) }),
             Form::Raw | Form::Lines | Form::Timed => {
                 self.out.line(&format!("… {missing} bytes were not kept …"))
             }
@@ -167,11 +186,11 @@ impl<'a> Printer<'a> {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
             let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
-            let mut said = json_line(call, at, ("text", text.as_ref().into()));
-            if let Some(came) = times.at(at) {
-                said["time"] = came.to_string().into();
-            }
-            self.out.json(&said);
+            self.out.json(&LogLine {
+                text: Some(text.into_owned()),
+                time: times.at(at).map(|came| came.to_string()),
+                ..LogLine::of(call, at)
+            });
             at += line.len() as u64;
         }
     }
@@ -197,13 +216,16 @@ impl<'a> Printer<'a> {
     }
 }
 
-fn json_line((attempt, step): (AttemptId, &str), at: u64, (what, value): (&str, Value)) -> Value {
-    let mut line = serde_json::json!({
-        "run": attempt.run.to_string(),
-        "step": step,
-        "attempt": attempt.number,
-        "at": at,
-    });
-    line[what] = value;
-    line
+impl LogLine {
+    fn of((attempt, step): (AttemptId, &str), at: u64) -> Self {
+        Self {
+            run: attempt.run.to_string(),
+            step: step.to_owned(),
+            attempt: attempt.number,
+            at,
+            text: None,
+            missing: None,
+            time: None,
+        }
+    }
 }

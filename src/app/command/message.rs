@@ -11,12 +11,39 @@ use crate::{
     wiring,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{MessageKind, Span, Value, ValueMap, json_if_any, safe_text, shorten};
+use cuelight_base::{MessageKind, Span, Timestamp, Value, ValueMap, json_if_any, safe_text, shorten};
 use cuelight_engine::Command;
 use cuelight_exchange::{NewMessage, Rejected, Said};
 use cuelight_runtime::{Clock, Desk, Entropy, SystemClock};
-use serde_json::json;
-use std::process::ExitCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{collections::BTreeMap, process::ExitCode};
+
+/// A message that was sent or rejected, as `event messages --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
+pub(super) struct MessageAnswer {
+    /// The message as a step sees it; of a rejected one also the fault.
+    #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    fields: Value,
+    #[schemars(with = "String")]
+    at: Timestamp,
+    #[serde(flatten)]
+    way: Option<WayAnswer>,
+    /// True if no step takes it any more.
+    dead: bool,
+}
+
+/// The way of a message that was not rejected.
+#[derive(Serialize, JsonSchema)]
+struct WayAnswer {
+    to: Option<String>,
+    #[schemars(with = "String")]
+    expires_at: Timestamp,
+    /// The steps that took it.
+    taken_by: Vec<String>,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct EmitArgs {
@@ -171,26 +198,24 @@ async fn messages(config: &Config, out: Output, args: &MessagesArgs) -> Outcome 
     let letters: Vec<&Rejected> =
         board.topics().letters().filter(|_| args.dead).filter(of_topic).take(args.limit).collect();
     if args.json {
-        let rejected = letters.iter().map(|letter| {
-            let mut fields = json!(letter.letter);
-            fields["at"] = json!(letter.at);
-            fields["dead"] = true.into();
-            fields
+        let rejected = letters.iter().map(|letter| MessageAnswer {
+            fields: serde_json::to_value(&letter.letter)
+                .expect("what is kept as JSON can be written as JSON"),
+            at: letter.at,
+            way: None,
+            dead: true,
         });
-        let all: Value = found
-            .iter()
-            .map(|said| {
-                let mut fields = said.message.outputs();
-                fields.insert("at".to_owned(), json!(said.at));
-                fields.insert("to".to_owned(), json!(said.message.to));
-                fields.insert("expires_at".to_owned(), json!(said.message.expires_at));
-                fields.insert("taken_by".to_owned(), json!(said.taken_by));
-                fields.insert("dead".to_owned(), said.is_dead(now).into());
-                Value::Object(fields)
-            })
-            .chain(rejected)
-            .collect();
-        out.json_pretty(&all);
+        let said = found.iter().map(|said| MessageAnswer {
+            fields: Value::Object(said.message.outputs()),
+            at: said.at,
+            way: Some(WayAnswer {
+                to: said.message.to.clone(),
+                expires_at: said.message.expires_at,
+                taken_by: said.taken_by.clone(),
+            }),
+            dead: said.is_dead(now),
+        });
+        out.json_pretty(&said.chain(rejected).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() && letters.is_empty() {

@@ -2,6 +2,7 @@
 
 mod act;
 mod agents;
+mod answers;
 mod api;
 mod appearance;
 mod ask_text;

@@ -12,8 +12,24 @@ use cuelight_base::{Launch, Price, Span, Value, safe_text};
 use cuelight_definition::{Files as _, Model, ModelRegistry};
 use cuelight_plan::{Currency, ModelWork, PlanModel};
 use cuelight_tool::{Progress, run_model};
-use std::{process::ExitCode, sync::Arc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
+
+/// A model, as `model list --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Model")]
+pub(super) struct ModelAnswer {
+    /// The description that its hash is made of.
+    #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    described: Value,
+    /// The hash of its definition.
+    definition: String,
+    /// The file that it stands in.
+    origin: String,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct ModelsArgs {
@@ -70,7 +86,7 @@ pub(super) async fn models(config: &Config, out: Output, args: ModelsArgs) -> Ou
         ModelsCommand::Test(args) => return test(config, &registry, out, &args).await,
         ModelsCommand::Show { model, json } => {
             let model = found(&registry, &model)?;
-            if json { out.json_pretty(&model_json(model)) } else { show(out, model) }
+            if json { out.json_pretty(&ModelAnswer::of(model)) } else { show(out, model) }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -121,7 +137,7 @@ async fn test(config: &Config, registry: &ModelRegistry, out: Output, args: &Mod
 
 fn list(registry: &ModelRegistry, out: Output, json: bool) {
     if json {
-        out.json_pretty(&registry.all().map(|model| model_json(model)).collect::<Vec<_>>());
+        out.json_pretty(&registry.all().map(|model| ModelAnswer::of(model)).collect::<Vec<_>>());
         return;
     }
     let row = |model: &Arc<Model>| {
@@ -144,11 +160,10 @@ fn found<'r>(registry: &'r ModelRegistry, wanted: &str) -> Result<&'r Arc<Model>
     })
 }
 
-fn model_json(model: &Model) -> Value {
-    let mut out = model.json();
-    out["definition"] = model.hash().to_string().into();
-    out["origin"] = model.origin.clone().into();
-    out
+impl ModelAnswer {
+    fn of(model: &Model) -> Self {
+        Self { described: model.json(), definition: model.hash().to_string(), origin: model.origin.clone() }
+    }
 }
 
 fn show(out: Output, model: &Model) {

@@ -12,12 +12,46 @@ use crate::{
     wiring::Seat,
 };
 use clap::Args;
-use cuelight_base::{RunId, Seq, Timestamp, Value, safe_text};
+use cuelight_base::{RunId, Seq, Timestamp, ValueMap, safe_text};
 use cuelight_engine::Event;
-use cuelight_projection::{Board, RunView, Spell, Timeline, TimelineRow, event_line, event_words, show_json};
+use cuelight_projection::{
+    Bar, Board, RunView, Spell, Timeline, TimelineRow, event_line, event_words, show_json,
+};
 use cuelight_runtime::{Clock, SystemClock};
-use serde_json::json;
-use std::process::ExitCode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{collections::BTreeMap, process::ExitCode};
+
+/// The time of a run, as `run timeline --json` tells it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Timeline")]
+pub(super) struct TimelineAnswer {
+    run: String,
+    from: String,
+    until: String,
+    steps: Vec<StepBars>,
+    /// The time that the longest way took, by its use.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    spent_ms: ValueMap,
+}
+
+/// The bars of one step.
+#[derive(Serialize, JsonSchema)]
+struct StepBars {
+    id: String,
+    /// True if it is on the longest way.
+    critical: bool,
+    bars: Vec<BarAnswer>,
+}
+
+/// A time of a step, and its use.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Bar")]
+struct BarAnswer {
+    from: String,
+    until: String,
+    what: &'static str,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
@@ -42,7 +76,7 @@ pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> O
     let view = view?;
     let timeline = Timeline::of(&view, SystemClock.now());
     if args.json {
-        out.json_pretty(&timeline_json(&view, &timeline));
+        out.json_pretty(&TimelineAnswer::of(&view, &timeline));
         return Ok(ExitCode::SUCCESS);
     }
     let whole = timeline.until.since(timeline.from);
@@ -100,25 +134,27 @@ const fn sign(spell: Spell) -> char {
     }
 }
 
-fn timeline_json(view: &RunView, timeline: &Timeline) -> Value {
-    let row = |row: &TimelineRow| {
-        let bars: Value = row
-            .bars
-            .iter()
-            .map(|bar| json!({"from": bar.from.to_string(), "until": bar.until.to_string(), "what": bar.what.word()}))
-            .collect();
-        let id = view.plan_step(row.step).map_or("", |plan_step| plan_step.id.as_str());
-        json!({"id": id, "critical": row.critical, "bars": bars})
-    };
-    let spent: serde_json::Map<String, Value> =
-        timeline.spent.iter().map(|(what, span)| (what.word().to_owned(), span.0.into())).collect();
-    json!({
-        "run": view.id().to_string(),
-        "from": timeline.from.to_string(),
-        "until": timeline.until.to_string(),
-        "steps": timeline.rows.iter().map(row).collect::<Value>(),
-        "spent_ms": spent,
-    })
+impl TimelineAnswer {
+    fn of(view: &RunView, timeline: &Timeline) -> Self {
+        let bar = |bar: &Bar| BarAnswer {
+            from: bar.from.to_string(),
+            until: bar.until.to_string(),
+            what: bar.what.word(),
+        };
+        let row = |row: &TimelineRow| StepBars {
+            id: view.plan_step(row.step).map_or_else(String::new, |plan_step| plan_step.id.clone()),
+            critical: row.critical,
+            bars: row.bars.iter().map(bar).collect(),
+        };
+        let spent = timeline.spent.iter().map(|(what, span)| (what.word().to_owned(), span.0.into()));
+        Self {
+            run: view.id().to_string(),
+            from: timeline.from.to_string(),
+            until: timeline.until.to_string(),
+            steps: timeline.rows.iter().map(row).collect(),
+            spent_ms: spent.collect(),
+        }
+    }
 }
 
 pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> Outcome {

@@ -8,14 +8,44 @@ use crate::{
     wiring,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{Timestamp, Value, safe_text};
+use cuelight_base::{Timestamp, safe_text};
 use cuelight_definition::Overlap;
 use cuelight_engine::{CauseOfLaunch, Command};
 use cuelight_projection::{Board, Hold};
 use cuelight_runtime::{Clock, Desk, Scheduled, SystemClock, scheduled, unreadable};
 use cuelight_store::Workspace;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::process::ExitCode;
+
+/// A workflow that starts by itself, as `schedule --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Schedule")]
+pub(super) struct ScheduleAnswer {
+    workflow: String,
+    file: String,
+    cron: String,
+    timezone: String,
+    overlap: &'static str,
+    catch_up_ms: Option<u64>,
+    /// The next start; none while it is on hold or not trusted.
+    #[schemars(with = "Option<String>")]
+    next: Option<Timestamp>,
+    trusted: bool,
+    #[schemars(with = "Option<String>")]
+    last: Option<Timestamp>,
+    held: Option<HoldAnswer>,
+}
+
+/// The person who holds a schedule, and why.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Hold")]
+struct HoldAnswer {
+    by: String,
+    reason: String,
+    #[schemars(with = "String")]
+    at: Timestamp,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct SchedulesArgs {
@@ -99,7 +129,10 @@ async fn list(config: &Config, out: Output, as_json: bool) -> Outcome {
     let is_trusted = config.trusts(&seat_workspace).is_ok();
     if as_json {
         out.json_pretty(
-            &found.iter().map(|scheduled| as_value(scheduled, &board, now, is_trusted)).collect::<Value>(),
+            &found
+                .iter()
+                .map(|scheduled| ScheduleAnswer::of(scheduled, &board, now, is_trusted))
+                .collect::<Vec<_>>(),
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -133,20 +166,26 @@ fn row(scheduled: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -
     ]
 }
 
-fn as_value(scheduled: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Value {
-    let hold = hold(scheduled, board);
-    json!({
-        "workflow": scheduled.workflow,
-        "file": scheduled.file,
-        "cron": scheduled.schedule.cron.value,
-        "timezone": scheduled.schedule.timezone,
-        "overlap": overlap_word(scheduled.schedule.overlap),
-        "catch_up_ms": scheduled.schedule.catch_up.map(|catch_up| catch_up.0),
-        "next": scheduled.next(now).filter(|_| hold.is_none() && is_trusted),
-        "trusted": is_trusted,
-        "last": last(scheduled, board),
-        "held": hold.map(|hold| json!({ "by": hold.by.name, "reason": hold.reason, "at": hold.at })),
-    })
+impl ScheduleAnswer {
+    fn of(scheduled: &Scheduled, board: &Board, now: Timestamp, is_trusted: bool) -> Self {
+        let hold = hold(scheduled, board);
+        Self {
+            workflow: scheduled.workflow.clone(),
+            file: scheduled.file.clone(),
+            cron: scheduled.schedule.cron.value.clone(),
+            timezone: scheduled.schedule.timezone.clone(),
+            overlap: overlap_word(scheduled.schedule.overlap),
+            catch_up_ms: scheduled.schedule.catch_up.map(|catch_up| catch_up.0),
+            next: scheduled.next(now).filter(|_| hold.is_none() && is_trusted),
+            trusted: is_trusted,
+            last: last(scheduled, board),
+            held: hold.map(|hold| HoldAnswer {
+                by: hold.by.name.clone(),
+                reason: hold.reason.clone(),
+                at: hold.at,
+            }),
+        }
+    }
 }
 
 fn hold<'a>(scheduled: &Scheduled, board: &'a Board) -> Option<&'a Hold> {

@@ -14,7 +14,18 @@ use cuelight_engine::{Command, Expected, NewValue, owner_of};
 use cuelight_plan::Scope;
 use cuelight_projection::{Board, ValueAnswer, ValueName, ValueView, scope_word};
 use cuelight_runtime::{Clock, Desk, SystemClock, Trouble as DeskTrouble};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{collections::BTreeMap, process::ExitCode};
+
+/// A change, as `state watch --json` tells it: the value as it is now, or that it is gone.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "StateChange")]
+pub(super) enum ChangeAnswer {
+    Set(Box<ValueAnswer>),
+    Gone { scope: &'static str, key: String, value: () },
+}
 
 #[derive(Debug, Args)]
 pub(super) struct StateArgs {
@@ -329,8 +340,8 @@ async fn follow(seat: &Seat, out: Output, args: &StateWatchArgs) {
 fn tell(out: Output, name: &ValueName, value: Option<&ValueView>, json: bool) {
     let (scope, key) = (scope_word(name.0), safe_text(&name.2));
     match value {
-        Some(value) if json => out.json(&ValueAnswer::of(name, value)),
-        None if json => out.json(&serde_json::json!({ "scope": scope, "key": name.2, "value": null })),
+        Some(value) if json => out.json(&ChangeAnswer::Set(Box::new(ValueAnswer::of(name, value)))),
+        None if json => out.json(&ChangeAnswer::Gone { scope, key: name.2.clone(), value: () }),
         Some(value) => {
             out.line(&format!("{scope} {key} = {} (version {})", short(&value.value), value.version))
         }

@@ -9,7 +9,7 @@ use crate::{
     wiring,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{Span, Timestamp, Value, is_name, safe_text};
+use cuelight_base::{Span, Timestamp, is_name, safe_text};
 use cuelight_engine::{Command, Revoked, TokenName};
 use cuelight_gateway::{
     AgentType, Claims, KeyRing, Permission, Signer, TOKEN_LIFE_MAX, means_rsa, peek, private_key, rsa_key,
@@ -17,13 +17,47 @@ use cuelight_gateway::{
 };
 use cuelight_runtime::{Clock as _, Entropy, SystemClock, public_key};
 use cuelight_store::{KeyKind, StoreError, TokenKey, TokenKeys, Workspace};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
+
+/// A token that was made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
+pub(super) struct TokenAnswer {
+    token: String,
+    id: String,
+    subject: String,
+    #[schemars(with = "String")]
+    expires_at: Timestamp,
+}
+
+/// The keys that sign tokens, as `token keys list --json` lists them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenKeys")]
+pub(super) struct TokenKeysAnswer {
+    audience: String,
+    keys: Vec<TokenKeyAnswer>,
+}
+
+/// A key that signs tokens.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TokenKey")]
+struct TokenKeyAnswer {
+    kid: String,
+    algorithm: &'static str,
+    issuer: String,
+    #[schemars(with = "String")]
+    made_at: Timestamp,
+    /// The end of a key that was replaced.
+    #[schemars(with = "Option<String>")]
+    until: Option<Timestamp>,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
@@ -147,9 +181,7 @@ fn make(config: &Config, out: Output, args: &TokenArgs) -> Outcome {
     };
     if args.json {
         let expires_at = Timestamp(claims.exp.saturating_mul(1000));
-        out.json_pretty(
-            &json!({"token": token, "id": claims.jti, "subject": claims.sub, "expires_at": expires_at}),
-        );
+        out.json_pretty(&TokenAnswer { token, id: claims.jti, subject: claims.sub, expires_at });
     } else {
         out.line(&token);
         say(&format!("token {} of {} is good for {}", claims.jti, safe_text(&claims.sub), claims.life()));
@@ -395,13 +427,17 @@ fn keys(config: &Config, out: Output, command: TokenKeysCommand) -> Outcome {
 fn list(out: Output, keys: &TokenKeys, as_json: bool, now: Timestamp) {
     let live = || keys.keys.iter().filter(|key| key.is_live(now));
     if as_json {
-        let rows: Value = live()
-            .map(|key| {
-                let (algorithm, made_at) = (key.kind.algorithm(), key.made_at);
-                json!({"kid": key.kid, "algorithm": algorithm, "issuer": key.issuer, "made_at": made_at, "until": key.until})
-            })
-            .collect();
-        out.json_pretty(&json!({"audience": keys.audience, "keys": rows}));
+        let key = |key: &TokenKey| TokenKeyAnswer {
+            kid: key.kid.clone(),
+            algorithm: key.kind.algorithm(),
+            issuer: key.issuer.clone(),
+            made_at: key.made_at,
+            until: key.until,
+        };
+        out.json_pretty(&TokenKeysAnswer {
+            audience: keys.audience.clone(),
+            keys: live().map(key).collect(),
+        });
         return;
     }
     out.line(&format!("audience {}", keys.audience));

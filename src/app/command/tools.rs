@@ -17,9 +17,36 @@ use cuelight_runtime::Tasks;
 use cuelight_tool::{
     Answer, Call, Host, Progress, attend_built_in, run_built_in, run_http, run_mcp, run_process,
 };
-use serde_json::json;
-use std::{pin::pin, process::ExitCode, sync::Arc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::{collections::BTreeMap, pin::pin, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
+
+/// A tool or an agent, as `tool list --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Tool")]
+pub(super) struct ToolAnswer {
+    /// The description that its hash is made of.
+    #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    described: Value,
+    /// The hash of its definition.
+    definition: String,
+    /// The file that it stands in.
+    origin: String,
+}
+
+/// A tool or an agent that fits a task in words.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Suggestion")]
+pub(super) struct SuggestionAnswer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    score: u32,
+    description: String,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct ToolsArgs {
@@ -108,7 +135,7 @@ pub(super) async fn tools(config: &Config, out: Output, args: ToolsArgs) -> Outc
         ToolsCommand::Show { tool, json } => {
             let tool = found(&registry, &tool)?;
             if json {
-                out.json_pretty(&tool_json(tool))
+                out.json_pretty(&ToolAnswer::of(tool))
             } else {
                 show(out, tool)
             }
@@ -129,7 +156,7 @@ fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
     if args.for_models {
         out.json_pretty(&tools.iter().map(|tool| tool.for_models()).collect::<Vec<_>>());
     } else if args.json {
-        out.json_pretty(&tools.iter().map(|tool| tool_json(tool)).collect::<Vec<_>>());
+        out.json_pretty(&tools.iter().map(|tool| ToolAnswer::of(tool)).collect::<Vec<_>>());
     } else {
         let row = |tool: &&Arc<Tool>| {
             [
@@ -153,7 +180,12 @@ fn list(registry: &Registry, out: Output, args: &ToolsListArgs) -> Outcome {
 pub(super) fn suggest(registry: &Registry, out: Output, word: &str, task: &str, json: bool) -> Outcome {
     let found = registry.for_task(task);
     if json {
-        let one = |(score, tool): &(u32, &Arc<Tool>)| json!({word: tool.called(), "score": score, "description": tool.description});
+        let one = |(score, tool): &(u32, &Arc<Tool>)| SuggestionAnswer {
+            tool: (word == "tool").then(|| tool.called()),
+            agent: (word == "agent").then(|| tool.called()),
+            score: *score,
+            description: tool.description.clone(),
+        };
         out.json_pretty(&found.iter().map(one).collect::<Vec<_>>());
     } else if found.is_empty() {
         say(&format!("no {word} fits these words; `cuelight {word}s list` names all"));
@@ -179,11 +211,10 @@ fn found<'r>(registry: &'r Registry, wanted: &str) -> Result<&'r Arc<Tool>, Trou
     })
 }
 
-pub(super) fn tool_json(tool: &Tool) -> Value {
-    let mut out = tool.json();
-    out["definition"] = tool.hash().to_string().into();
-    out["origin"] = tool.origin.clone().into();
-    out
+impl ToolAnswer {
+    pub(super) fn of(tool: &Tool) -> Self {
+        Self { described: tool.json(), definition: tool.hash().to_string(), origin: tool.origin.clone() }
+    }
 }
 
 pub(super) fn show(out: Output, tool: &Tool) {

@@ -8,11 +8,25 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use cuelight_base::{Value, safe_text};
+use cuelight_exchange::TopicRule;
 use cuelight_gateway::secret_text;
 use cuelight_runtime::{Clock as _, Entropy, SystemClock};
 use cuelight_store::{StoreError, TopicKeys};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::process::ExitCode;
+
+/// The rule of a topic, as `event topics --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Topic")]
+pub(super) struct TopicAnswer {
+    topic: String,
+    about: String,
+    schema: Option<Value>,
+    signed: bool,
+    /// Keys that count now.
+    keys: usize,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct TopicsArgs {
@@ -61,13 +75,14 @@ pub(super) fn topics(config: &Config, out: Output, args: TopicsArgs) -> Outcome 
     let keys = TopicKeys::of(&workspace).map_err(unusable)?;
     let live = |topic: &str| keys.live(topic, now).count();
     if args.json {
-        let all: Value = declared
-            .iter()
-            .map(|(name, rule)| {
-                json!({"topic": name, "about": rule.about, "schema": rule.schema, "signed": rule.signed, "keys": live(name)})
-            })
-            .collect();
-        out.json_pretty(&all);
+        let topic = |(name, rule): (&String, &TopicRule)| TopicAnswer {
+            topic: name.clone(),
+            about: rule.about.clone(),
+            schema: rule.schema.clone(),
+            signed: rule.signed,
+            keys: live(name),
+        };
+        out.json_pretty(&declared.iter().map(topic).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
     if declared.is_empty() {

@@ -12,8 +12,32 @@ use cuelight_store::{
     Heads, Note, NoteKey, Owner, Reader, StoreError, Verified, Workspace, check_heads, key_trouble,
     read_notes, rotate_key, verify,
 };
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{fs, path::PathBuf, process::ExitCode};
+
+/// A log that holds, as `audit verify --json` tells it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Verified")]
+pub(super) struct VerifiedAnswer {
+    /// True always: a log that does not hold is a failure.
+    holds: bool,
+    records: u64,
+    head: HeadAnswer,
+    /// The last record that is signed.
+    signed: u64,
+    /// Signed heads that were compared.
+    notes: usize,
+    keys: Vec<String>,
+}
+
+/// The last record of the log, and the hash of the chain there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Head")]
+struct HeadAnswer {
+    seq: u64,
+    hash: String,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct AuditVerifyArgs {
@@ -92,14 +116,15 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
     };
     let since = unsigned_since(&reader, signed, verified)?;
     if args.json {
-        out.json(&json!({
-            "holds": true,
-            "records": verified.records,
-            "head": { "seq": verified.head.0.0, "hash": verified.head.1.to_string() },
-            "signed": signed.0,
-            "notes": held.len(),
-            "keys": believed.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        }));
+        let (seq, hash) = verified.head;
+        out.json(&VerifiedAnswer {
+            holds: true,
+            records: verified.records,
+            head: HeadAnswer { seq: seq.0, hash: hash.to_string() },
+            signed: signed.0,
+            notes: held.len(),
+            keys: believed.iter().map(ToString::to_string).collect(),
+        });
     } else {
         told(out, (verified, signed), (&believed, !args.key.is_empty()), anchors.len());
     }

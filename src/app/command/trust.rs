@@ -19,7 +19,8 @@ use cuelight_runtime::{Clock as _, Desk as _, Entropy, People, ReadDesk, SystemC
 use cuelight_store::{DATABASE, Things, Workspace};
 use cuelight_tool::read_text;
 use rustix::fs::OFlags;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
@@ -28,6 +29,26 @@ use std::{
     path::Path,
     process::ExitCode,
 };
+
+/// All that would act in a workspace, as `trust --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Trust")]
+pub(super) struct TrustAnswer {
+    trusted: bool,
+    /// The reason why it is not trusted.
+    why: Option<String>,
+    /// The hash to accept.
+    hash: String,
+    files: Vec<FileAnswer>,
+}
+
+/// A file that would act.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TrustedFile")]
+struct FileAnswer {
+    name: String,
+    hash: String,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct TrustArgs {
@@ -63,14 +84,16 @@ pub(super) fn trust(config: &Config, out: Output, args: &TrustArgs) -> Outcome {
         return accept(config, &workspace, shown, args.own);
     }
     if args.json {
-        let files = things.iter().map(|(name, hash)| json!({"name": name, "hash": hash.to_string()}));
-        out.json_pretty(&json!({
-            "trusted": why.is_none(),
-            "why": why,
-            "hash": things.hash().to_string(),
-            "files": files.collect::<Vec<_>>(),
-        }));
-        return Ok(ExitCode::from(if why.is_none() { 0 } else { FAILED }));
+        let files =
+            things.iter().map(|(name, hash)| FileAnswer { name: name.to_owned(), hash: hash.to_string() });
+        let code = if why.is_none() { 0 } else { FAILED };
+        out.json_pretty(&TrustAnswer {
+            trusted: why.is_none(),
+            why,
+            hash: things.hash().to_string(),
+            files: files.collect(),
+        });
+        return Ok(ExitCode::from(code));
     }
     out.line(&told(config, &workspace, &things, why.as_deref()));
     if args.show {

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// The differences of two runs; steps that are the same are counted.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Difference")]
-struct DifferenceAnswer {
+pub struct DifferenceAnswer {
     same: bool,
     left: RunAnswer,
     right: RunAnswer,

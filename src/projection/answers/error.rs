@@ -1,7 +1,7 @@
 //! A failure as JSON.
 
 use crate::spelled::{text, to_value};
-use crate::{Board, ErrorState, ErrorView};
+use crate::{Alike, Board, ErrorState, ErrorView};
 use cuelight_base::{RunId, Value, ValueMap};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use serde::Serialize;
 /// A failure: its record, and what became of it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ErrorRecord")]
-struct ErrorAnswer {
+pub struct ErrorAnswer {
     id: String,
     /// The kind, the severity, the mode, the source and the message of the failure, with facts that help.
     #[serde(flatten)]
@@ -25,6 +25,9 @@ struct ErrorAnswer {
     became: Became,
     #[serde(flatten)]
     acknowledged: Option<Acknowledged>,
+    /// Failures like it, where one is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alike: Option<AlikeAnswer>,
 }
 
 /// The step that has failed.
@@ -58,6 +61,24 @@ struct Acknowledged {
     reason: String,
 }
 
+/// Failures of the same kind, and what mended them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Alike")]
+struct AlikeAnswer {
+    times: u32,
+    mended: u32,
+    last_fix: Option<String>,
+    /// The most successful one first.
+    fixes: Vec<FixAnswer>,
+}
+
+/// A remedy, with the number of failures that it mended.
+#[derive(Serialize, JsonSchema)]
+struct FixAnswer {
+    fix: &'static str,
+    times: u32,
+}
+
 /// `errors --json`: the error records, oldest first; of one run, or of all.
 pub fn errors_json(board: &Board, run: Option<RunId>) -> Value {
     let of_run = |error: &&ErrorView| run.is_none_or(|run| error.run == run);
@@ -65,13 +86,9 @@ pub fn errors_json(board: &Board, run: Option<RunId>) -> Value {
     to_value(&errors.map(ErrorAnswer::of).collect::<Vec<_>>())
 }
 
-/// One failure: its record, and what became of it.
-pub fn error_json(error: &ErrorView) -> Value {
-    to_value(&ErrorAnswer::of(error))
-}
-
 impl ErrorAnswer {
-    fn of(error: &ErrorView) -> Self {
+    /// One failure: its record, and what became of it.
+    pub fn of(error: &ErrorView) -> Self {
         let (retry_at, resolved) = match &error.state {
             ErrorState::Retrying(at) => (Some(*at), None),
             ErrorState::Open => (None, None),
@@ -96,6 +113,20 @@ impl ErrorAnswer {
                 by: said.by.name.clone(),
                 reason: said.reason.clone(),
             }),
+            alike: None,
         }
+    }
+
+    /// The same with the failures like it.
+    #[must_use]
+    pub fn with_alike(self, alike: &Alike) -> Self {
+        let fixes = alike.fixes.iter().map(|(fix, times)| FixAnswer { fix, times: *times });
+        let alike = AlikeAnswer {
+            times: alike.times,
+            mended: alike.mended,
+            last_fix: alike.last_fix.clone(),
+            fixes: fixes.collect(),
+        };
+        Self { alike: Some(alike), ..self }
     }
 }

@@ -182,8 +182,14 @@ struct InDoubtAnswer {
     answers: ValueMap,
 }
 
-#[derive(Serialize)]
+/// All that waits for a person, as `gates --json` lists it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Gates")]
+pub struct GatesAnswer(Vec<Row>);
+
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Waiting")]
 enum Row {
     Gate(Box<GateAnswer>),
     Doubt(Box<InDoubtAnswer>),
@@ -195,7 +201,7 @@ enum Row {
 pub fn gates_json(board: &Board, caller: (&Actor, Timestamp), all: bool) -> Value {
     let row = |gate: &Arc<GateView>| Row::Gate(Box::new(GateAnswer::to(gate, caller)));
     if all {
-        return to_value(&board.gates().map(row).collect::<Vec<_>>());
+        return to_value(&GatesAnswer(board.gates().map(row).collect()));
     }
     let rows = board.inbox(None).into_iter();
     let gates = rows.filter_map(|row| match row.what {
@@ -204,7 +210,7 @@ pub fn gates_json(board: &Board, caller: (&Actor, Timestamp), all: bool) -> Valu
     });
     let doubts = board.doubts().map(|doubt| Row::Doubt(Box::new(InDoubtAnswer::of(&doubt))));
     let reviews = board.reviews_due().map(|gate| Row::Review(Box::new(ReviewAnswer::of(gate))));
-    to_value(&gates.map(row).chain(doubts).chain(reviews).collect::<Vec<_>>())
+    to_value(&GatesAnswer(gates.map(row).chain(doubts).chain(reviews).collect()))
 }
 
 /// One gate, as `gates --json` lists it.

@@ -1,7 +1,6 @@
 //! A run and its steps as JSON.
 
-use super::gate::GateAnswer;
-use crate::checkup::BudgetAnswer;
+use super::{gate::GateAnswer, health::BudgetAnswer};
 use crate::spelled::{decimal, text, to_value};
 use crate::{Board, RunSummary, RunView, StepView, UndoState, kind_word, words};
 use cuelight_base::{FailureMode, StepIx, Value, ValueMap};
