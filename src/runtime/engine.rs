@@ -9,9 +9,9 @@ use super::{
     Clock, Conductor, Effects, Entropy, Keep, LocalDesk, Podium, Seen, SystemClock, Tasks, Trouble,
     agent_door::Reached,
     archive::Archive,
+    call_files::Log,
     effects::Shared,
     in_flight::{Begun, InFlight},
-    keep::Log,
     library::Blobs,
 };
 use cuelight_base::{Actor, AttemptId, INBOX_COMMANDS_MAX, KILL_GRACE, safe_text};
