@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// No new step starts.
+    /// No new step starts; those that run may end.
     #[default]
     Stop,
     /// Steps that do not depend on the failed one go on.
@@ -21,7 +21,7 @@ pub enum OnFailure {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
-    /// The whole run fails.
+    /// The run reacts by its `on-failure`.
     #[default]
     Abort,
     /// Dependents see it as skipped.
@@ -37,9 +37,9 @@ pub enum OnConflict {
     /// The new run waits.
     #[default]
     Queue,
-    /// The new run does not start.
+    /// The new run does not start; it ends as cancelled, with the reason.
     Skip,
-    /// The new run cancels the other one.
+    /// The new run cancels the other one; one that waits at a gate only if told so.
     CancelRunning,
 }
 
@@ -49,7 +49,7 @@ pub enum OnConflict {
 pub enum OnExceed {
     /// The run continues, with a warning.
     Warn,
-    /// The step over budget fails.
+    /// The step over budget fails with `policy_budget`.
     #[default]
     Block,
     /// A person may raise the ceiling.
@@ -103,7 +103,7 @@ pub enum EffectClass {
     Pure,
     /// The step is safe to repeat: a second call changes nothing more.
     Idempotent,
-    /// The other side removes duplicates by our key.
+    /// The other side removes duplicates by our key: it is repeated with the same one.
     Keyed,
     /// The command under `check:` tells whether the effect happened.
     Queryable,

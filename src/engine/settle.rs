@@ -118,7 +118,7 @@ impl Turn<'_> {
             return;
         }
         let plan = run.plan_step(step);
-        // A time-out spares nobody. Any other end lets steps run whose `if` asks for a failure: they clean up.
+        // A time-out spares nobody. Any other end lets steps run whose `if` names it: they clean up.
         if run.ending.timed_out {
             self.skip_tree(id, step, Why::RunTimedOut);
             return;
@@ -135,8 +135,8 @@ impl Turn<'_> {
         };
         match holds {
             Ok(true) => self.admit(id, step),
-            // From here on `if` is false. Other inputs or a step that was done by hand must not leave out a step that
-            // people were asked about: it asks again, or fails by name, and is never skipped in silence.
+            // From here on the step would be left out. Other inputs or a step that was done by hand must not leave out
+            // one that people were asked about: it asks again, or fails by name, and is never skipped in silence.
             Ok(false) if asks_all_the_same(run, step) => self.admit(id, step),
             Ok(false)
                 if plan

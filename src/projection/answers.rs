@@ -13,7 +13,7 @@ mod run;
 mod value;
 
 pub use difference::{DifferenceAnswer, diff_json};
-pub use error::{ErrorAnswer, errors_json};
+pub use error::ErrorAnswer;
 pub use gate::{GateAnswer, GatesAnswer, gate_json, gates_json};
 pub use health::HealthAnswer;
 pub use left::{AgentAnswer, KnowledgeAnswer, ResultAnswer};

@@ -223,12 +223,13 @@ impl GateView {
         self.law.may(actor, GateAct::Review(self.epoch()), now).err().map(|error| error.why())
     }
 
-    /// Everything that this person may do here now, by the law of the gate. The engine accepts a well-formed command
-    /// of each, and of no other.
+    /// Everything that this person may do here now, by the law of the gate: the engine accepts a well-formed command
+    /// of each, and of no other. Of several reviews that are due the oldest is named.
     pub fn acts(self: &Arc<Self>, actor: &Actor, now: Timestamp) -> Vec<GateAct> {
         let due = self.emergencies().filter(|emergency| emergency.awaits_review());
-        let reviews = due.map(|emergency| GateAct::Review(emergency.epoch()));
-        GateAct::ALL.into_iter().chain(reviews).filter(|act| self.law.may(actor, *act, now).is_ok()).collect()
+        let may = |act: &GateAct| self.law.may(actor, *act, now).is_ok();
+        let review = due.map(|emergency| GateAct::Review(emergency.epoch())).find(may);
+        GateAct::ALL.into_iter().filter(may).chain(review).collect()
     }
 
     /// True if the gate waits for this person: it is open, and the person has not answered, is not excluded

@@ -48,8 +48,8 @@ pub use answer::{
 };
 pub use answers::{
     AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, GatesAnswer, HealthAnswer, KnowledgeAnswer,
-    ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json, errors_json, gate_json, gates_json,
-    run_json, runs_json, show_json,
+    ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json, gate_json, gates_json, run_json, runs_json,
+    show_json,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{

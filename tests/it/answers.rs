@@ -189,6 +189,12 @@ fn each_json_answer_is_valid_under_its_schema_and_with_a_renamed_field_is_not() 
     }
 }
 
+/// A field that is renamed, added or moved shows here.
+#[test]
+fn the_schema_of_the_answers_is_as_it_was() {
+    insta::assert_snapshot!("answers_schema", Place::new().cue(&["dev", "schema", "answers"]).ok().out);
+}
+
 #[test]
 fn each_command_that_prints_json_has_a_schema() {
     let place = Place::new();

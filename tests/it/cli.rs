@@ -189,7 +189,9 @@ fn json_has_the_shape_that_is_promised() {
 fn somebody_in_another_process_says_yes() {
     let (place, console) = at_gate(GATED);
     check(&place, &["gates"], 0, &["g-1", "ok gated"]);
-    check(&place, &["gates", "--show", "g-1"], 0, &["Ship it?", "END OF THE ASK", "will run    ship"]);
+    let shown =
+        ["you may     approve, reject, override, delegate", "Ship it?", "END OF THE ASK", "will run    ship"];
+    check(&place, &["gates", "--show", "g-1"], 0, &shown);
     check(&place, &["approve", "g-1"], 0, &["your approval of g-1 is recorded"]);
     let said = console.end();
     assert_eq!(said.code, 0);

@@ -111,12 +111,30 @@ fn what_was_typed_is_no_expression_and_evidence_may_lie_anywhere() {
 fn whoever_asks_may_not_answer_where_four_eyes_are_wanted() {
     let place = Place::new();
     let (running, gate) = asks(&place, &["--four-eyes", "--json"]);
+    let shown = place.cue(&["gates", "--show", &gate]).ok().out;
+    assert!(shown.contains("you may     do nothing here: ") && shown.contains("asked for"), "{shown}");
     let said = place.cue(&["approve", &gate]);
     assert_eq!(said.code, 1, "{said:?}");
     place.cue(&["reject", &gate, "--reason", "nobody else is here"]);
     drop(place.cue(&["cancel", "r-1", "--reason", "the test is over"]));
     let told = running.end();
     assert_eq!((told.code, &told.json()["id"]), (1, &gate.into()), "{told:?}");
+}
+
+#[test]
+fn the_json_of_an_ask_tells_who_said_yes_and_to_what() {
+    let place = Place::new();
+    let (running, gate) = asks(&place, &["--json"]);
+    decides(&place, "approve", &gate);
+    let told = running.end();
+    let json = told.json();
+    assert_eq!(
+        (&json["state"], &json["votes"][0]["verdict"]),
+        (&"approved".into(), &"approve".into()),
+        "{told:?}"
+    );
+    assert_eq!(json["votes"][0]["ask_hash"], json["ask_hash"]);
+    assert!(json["votes"][0]["by"].is_string() && json["exit_code"].is_null(), "{json}");
 }
 
 /// The message of an agent before it uses a tool.

@@ -12,9 +12,9 @@ use cuelight_engine::{
 };
 use cuelight_plan::{Amounts, EffectClass, Plan, PlanStep, Risk};
 use cuelight_projection::{
-    Attention, Board, Counts, ErrorState, Fix, Grade, Graph, HealthAnswer, History, Notch, RunView, Timeline,
-    WhyLine, ask_diff, errors_json, event_line, event_words, gates_json, health_line, overall, run_diff,
-    runs_json, show_json, why,
+    Attention, Board, Counts, ErrorAnswer, ErrorState, Fix, Grade, Graph, HealthAnswer, History, Notch,
+    RunView, Timeline, WhyLine, ask_diff, event_line, event_words, gate_json, gates_json, health_line,
+    overall, run_diff, runs_json, show_json, why,
 };
 use serde_json::json;
 use std::{
@@ -158,6 +158,11 @@ impl Log {
             |line: &WhyLine| ["  ".repeat(line.depth as usize), line.text.clone(), "\n".to_owned()].concat();
         lines.iter().map(line).collect()
     }
+}
+
+/// The failures, as `error --json` tells them.
+fn errors(log: &Log) -> Value {
+    log.board.errors().map(|error| serde_json::to_value(ErrorAnswer::of(error)).expect("JSON")).collect()
 }
 
 fn person(name: &str, groups: &[&str]) -> Actor {
@@ -375,14 +380,17 @@ fn an_emergency_is_to_be_reviewed_once_it_was_an_approval_and_until_somebody_has
     let inbox: Vec<Attention> = log.board.inbox(None).iter().map(|row| row.what).collect();
     let review = |epoch: u32| Attention::Review(GATE, Epoch(epoch));
     assert_eq!(inbox, [Attention::Gate(GATE), review(3), review(4)]);
-    let told = gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), false);
+    let told = gates_json(&log.board, (&person("cara", &["sre"]), Timestamp(0)));
     assert_eq!(
         (&told[1]["what"], &told[1]["gate"], &told[1]["epoch"]),
         (&json!("review"), &json!("g-1"), &json!(3))
     );
+    let may = told[0]["may"].as_array().expect("actions");
+    let reviews = may.iter().filter(|act| **act == "review").count();
+    assert_eq!((reviews, &told[1]["may"]), (1, &json!(["review"])), "one of two is named: {told}");
     log.gate(0, reviewed(Some(3)));
     assert_eq!(due(&log), [4]);
-    let told = &gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), true)[0]["emergencies"];
+    let told = &gate_json(log.board.gate(GATE).expect("a gate"), None)["emergencies"];
     assert_eq!((&told[0]["review"]["by"], &told[1]["review"]), (&json!("bob"), &Value::Null));
     log.gate(0, resolved("break-glass")).gate(0, reviewed(None));
     assert_eq!(due(&log), [4], "the last one is meant where nothing else is told");
@@ -399,8 +407,8 @@ fn a_gate_is_compared_with_the_last_time_it_was_approved() {
         GateEvent::Resolved { state: GateState::Approved, by: "people".to_owned(), form: ValueMap::new() },
     );
     assert!(log.board.inbox(None).is_empty());
-    assert_eq!(gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), false), json!([]));
-    assert_eq!(gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), true)[0]["state"], "approved");
+    assert_eq!(gates_json(&log.board, (&person("mira", &[]), Timestamp(0))), json!([]));
+    assert_eq!(gate_json(log.board.gate(GATE).expect("a gate"), None)["state"], "approved");
     log.launch(RunId(2), plan("gate:ok"), CauseOfLaunch::Asked);
     let again = serde_json::from_value(ask(2, 1, "20")).expect("an ask");
     let asked = GateEvent::Asked { ask: Arc::new(again), hash: Digest::default(), why: None };
@@ -409,7 +417,7 @@ fn a_gate_is_compared_with_the_last_time_it_was_approved() {
     let before = gate.last_approved.as_ref().expect("it was approved in run 1");
     assert_eq!((before.ask.run, before.by.join(" ")), (RUN, "ann".to_owned()));
     assert_eq!(ask_diff(&before.ask, &gate.ask).len(), 2);
-    let listed = &gates_json(&log.board, (&person("mira", &[]), Timestamp(0)), false)[0];
+    let listed = &gates_json(&log.board, (&person("mira", &[]), Timestamp(0)))[0];
     assert_eq!(listed["command_line"], r"pay 20 'it'\''s'");
     assert_eq!((&listed["risk"], &listed["ask_hash"]), (&json!("irreversible"), &json!("0".repeat(64))));
     assert_eq!(log.board.summary(RunId(2)).expect("known").doing(), "gate");
@@ -445,7 +453,7 @@ fn a_failure_that_was_mended_by_trying_again_is_low_and_one() {
     );
     log.starts(0, 2, Purpose::Step).ends(0, 2, Some("no route"), Some(2));
     log.starts(0, 3, Purpose::Step).ends(0, 3, None, None).step(0, completed(9500));
-    let errors = errors_json(&log.board, None);
+    let errors = errors(&log);
     assert_eq!(errors.as_array().map(Vec::len), Some(1), "one failing step is one failure");
     assert_eq!((&errors[0]["severity"], &errors[0]["times"]), (&json!("low"), &json!(2)));
     assert_eq!((&errors[0]["state"], &errors[0]["resolved_by"]), (&json!("resolved"), &json!("call 3")));
@@ -537,7 +545,7 @@ fn a_failure_is_urgent_until_somebody_looks_after_it() {
     let said = FailureEvent::Acknowledged { step, of_undo, by: by.clone(), reason: reason.clone() };
     log.add(Fact::Failure(RUN, said));
     assert_eq!(state(&log), ("acknowledged", 0, 1));
-    let json = errors_json(&log.board, None);
+    let json = errors(&log);
     assert_eq!((&json[0]["state"], &json[0]["acknowledged_by"]), (&json!("acknowledged"), &json!("ann")));
     log.add(Fact::Failure(
         RUN,
@@ -546,7 +554,7 @@ fn a_failure_is_urgent_until_somebody_looks_after_it() {
     assert_eq!(state(&log), ("open", 1, 1));
     log.add(Fact::Failure(RUN, FailureEvent::Resolved { step, of_undo, by, reason }));
     assert_eq!(state(&log), ("resolved", 0, 0));
-    let json = errors_json(&log.board, None);
+    let json = errors(&log);
     assert_eq!(json[0]["resolved_by"], "ann's word: mine");
 }
 

@@ -79,9 +79,10 @@ pub(super) fn text(
 ) -> String {
     let ask = &gate.ask;
     let may: Vec<&str> = gate.acts(caller, now).into_iter().map(GateAct::word).collect();
-    let may = match gate.law().may(caller, GateAct::Approve, now) {
-        Err(why) if may.is_empty() => format!("do nothing here: {}", safe_text(&why.why())),
-        _ => may.join(", "),
+    let may = match (gate.law().may(caller, GateAct::Approve, now), may.join(", ")) {
+        (Ok(()), may) => may,
+        (Err(why), may) if may.is_empty() => format!("do nothing here: {}", safe_text(&why.why())),
+        (Err(why), may) => format!("{may}; not approve: {}", safe_text(&why.why())),
     };
     let title = format!(
         "{} {}  {} of {} {}",

@@ -18,7 +18,7 @@ use cuelight_tool::{
     sandbox_weaknesses, tracked_files,
 };
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -44,15 +44,18 @@ const REMOTE: [u64; 4] = [0x6969, 0x517b, 0xff53_4d42, 0x0102_1997];
 const AHEAD_MAX: cuelight_base::Span = cuelight_base::Span::seconds(5);
 
 /// Grade of one finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "FindingState")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Ok,
     /// Worth a note, not an error.
     Note,
-    #[serde(rename = "WRONG")]
     Wrong,
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 impl State {
@@ -77,6 +80,7 @@ pub(super) struct DoctorAnswer {
 #[derive(Serialize, JsonSchema)]
 struct Finding {
     what: &'static str,
+    #[schemars(with = "String")]
     state: State,
     text: String,
 }

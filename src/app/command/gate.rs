@@ -22,7 +22,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use cuelight_base::{Channel, RunId, ValueMap, safe_text};
 use cuelight_engine::{GateState, Verdict};
-use cuelight_projection::GateView;
+use cuelight_projection::{GateAnswer, GateView};
 use cuelight_runtime::{Desk, Draft, Entropy, LaunchRequest, Receipt, Reply, Source};
 use cuelight_store::Workspace;
 use schemars::JsonSchema;
@@ -85,8 +85,8 @@ const ACTS: &str = "command";
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Asked")]
 pub(super) struct AskedAnswer {
-    id: String,
-    state: String,
+    #[serde(flatten)]
+    gate: GateAnswer,
     /// The exit code of the command behind the gate; none if it was not started.
     exit_code: Option<i32>,
 }
@@ -158,11 +158,7 @@ pub(super) async fn gate(config: &Config, out: Output, noun: GateNoun) -> Outcom
 async fn ask_people(config: &Config, out: Output, args: &AskArgs) -> Outcome {
     let answer = ask(config, out, args).await?;
     if args.json {
-        out.json_pretty(&AskedAnswer {
-            id: answer.gate.id.to_string(),
-            state: answer.gate.state.to_string(),
-            exit_code: answer.code,
-        });
+        out.json_pretty(&AskedAnswer { gate: GateAnswer::of(&answer.gate), exit_code: answer.code });
     } else {
         say(&format!("{} is {}{}", answer.gate.id, answer.gate.state, by(&answer.gate)));
     }

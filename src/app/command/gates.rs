@@ -61,7 +61,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         let run = seen.board.run(view.run).map(|run| &**run);
         let caller = (&actor, SystemClock.now());
         if args.json {
-            out.json_pretty(&gate_json(&view, caller));
+            out.json_pretty(&gate_json(&view, Some(caller)));
         } else {
             out.raw(ask_text::text(&view, run, &contents, caller).as_bytes());
         }
@@ -71,7 +71,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
     seat.leave().await;
     let now = SystemClock.now();
     if args.json {
-        out.json_pretty(&gates_json(&seen.board, (&actor, now), false));
+        out.json_pretty(&gates_json(&seen.board, (&actor, now)));
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = seen

@@ -63,7 +63,9 @@ fn row(model: &Model) -> Option<String> {
 /// The selection as the commands print it with `--json`.
 fn json(model: &Model) -> Option<Value> {
     if let (Some((Attention::Gate(gate), ..)), View::Gates) = (model.gates.selected, model.view) {
-        return model.board.gate(gate).map(|gate| gate_json(gate, (&model.seat.actor, model.now)));
+        // Of the past, or where nothing can be answered, it tells no action.
+        let caller = model.locked().is_none().then_some((&model.seat.actor, model.now));
+        return model.board.gate(gate).map(|gate| gate_json(gate, caller));
     }
     let id = model.run()?;
     let Some(run) = model.board.run(id) else { return model.board.summary(id).map(run_json) };

@@ -41,7 +41,7 @@ impl GateAct {
         Self::Edit,
     ];
 
-    /// The word of the command line and of the keys.
+    /// The word of `may` in JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Approve => "approve",

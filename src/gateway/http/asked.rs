@@ -159,8 +159,9 @@ impl Asked {
         }
     }
 
-    /// The desk for the request of a run: it counts as a step's where a step of this host may be at the other end.
-    pub(super) async fn desk_for_runs(&self, door: &Door) -> LocalDesk {
+    /// The desk for the request of a run, and for what the caller may do at gates: it counts as a step's where a step
+    /// of this host may be at the other end.
+    pub(super) async fn judged_desk(&self, door: &Door) -> LocalDesk {
         let desk = self.desk(door);
         if is_of_a_step(door, self.ends).await { as_a_step(&desk) } else { desk }
     }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::Permission;
 use axum::{http::StatusCode, response::Response};
-use cuelight_base::{DecisionId, Digest, Epoch, GateId, RunId, ValueMap};
-use cuelight_engine::{Command, Decision, GateState, Refusal, Verdict};
+use cuelight_base::{Actor, DecisionId, Digest, Epoch, GateId, RunId, Timestamp, ValueMap};
+use cuelight_engine::{Command, Decision, GateAct, GateState, Refusal, Verdict};
 use cuelight_projection::{Board, GateAnswer, GateView};
 use cuelight_runtime::{Desk as _, Draft, Receipt, Reply, Source};
 use serde_json::json as value;
@@ -28,15 +28,29 @@ fn missing() -> Problem {
     Problem::missing("GATE_001", "that gate")
 }
 
-/// A gate, with the actions that this door takes of the caller.
-fn answer(door: &Door, asked: &Asked, gate: &Arc<GateView>) -> GateAnswer {
-    let decides = asked.bearer.as_ref().is_none_or(|bearer| bearer.may(Permission::DecideGates));
-    let taken: &[&str] = if decides { &["approve", "reject", "send-back"] } else { &[] };
-    GateAnswer::to(gate, (&asked.actor(door), door.now())).within(taken)
+/// The caller, as one who answers: it counts as a step where its commands do, and then may do nothing.
+struct Answerer {
+    actor: Actor,
+    now: Timestamp,
+    may_decide: bool,
 }
 
-fn told(door: &Door, asked: &Asked, status: StatusCode, gate: &Arc<GateView>) -> Response {
-    json(status, &answer(door, asked, gate))
+impl Answerer {
+    async fn of(door: &Door, asked: &Asked) -> Self {
+        let may_decide = asked.bearer.as_ref().is_some_and(|bearer| bearer.may(Permission::DecideGates));
+        Self { actor: asked.judged_desk(door).await.actor().clone(), now: door.now(), may_decide }
+    }
+
+    /// A gate, with the actions that this door takes of the caller.
+    fn sees(&self, gate: &Arc<GateView>) -> GateAnswer {
+        let taken = [GateAct::Approve, GateAct::Reject, GateAct::SendBack];
+        let may = gate.acts(&self.actor, self.now).into_iter();
+        GateAnswer::with(gate, may.filter(|act| self.may_decide && taken.contains(act)))
+    }
+}
+
+async fn told(door: &Door, asked: &Asked, status: StatusCode, gate: &Arc<GateView>) -> Response {
+    json(status, &Answerer::of(door, asked).await.sees(gate))
 }
 
 /// A gate that the caller may see.
@@ -47,7 +61,7 @@ fn find(board: &Board, asked: &Asked, gate: GateId) -> Result<Arc<GateView>, Pro
 
 pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let (text, values) = workflow(asked.body()?)?;
-    let desk = asked.desk_for_runs(door).await;
+    let desk = asked.judged_desk(door).await;
     let source = Source::Text { name: "gate.yaml".to_owned(), text };
     let launch = asked.launch(source, values);
     let run = match desk.launch(launch).await {
@@ -66,20 +80,21 @@ pub(super) async fn open(door: &Door, asked: &Asked) -> Result<Response, Problem
         let why = format!("could not tell which gate asks: {run} is on record; look at it");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STR_001", why)
     })?;
-    Ok(told(door, asked, StatusCode::CREATED, &gate))
+    Ok(told(door, asked, StatusCode::CREATED, &gate).await)
 }
 
-pub(super) fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
+pub(super) async fn list(door: &Door, asked: &Asked) -> Result<Response, Problem> {
     let state =
         asked.query("state").and_then(|word| GateState::ALL.iter().find(|state| state.word() == word));
     let limit = usize::try_from(asked.number("limit").unwrap_or(PAGE_MAX)).unwrap_or(1);
     let after: Option<GateId> = asked.page_from("after", "a gate, as in g-7")?;
+    let answerer = Answerer::of(door, asked).await;
     let board = door.desk.board();
     let seen = board.gates().filter(|gate| state.is_none_or(|state| *state == gate.state));
     let mut mine = seen.filter(|gate| {
         after.is_none_or(|after| gate.id > after) && board.project_of(gate.run) == asked.project()
     });
-    let gates = mine.by_ref().take(limit).map(|gate| answer(door, asked, gate)).collect();
+    let gates = mine.by_ref().take(limit).map(|gate| answerer.sees(gate)).collect();
     let more = mine.next().is_some();
     Ok(json(StatusCode::OK, &Gates { gates, more }))
 }
@@ -105,7 +120,7 @@ pub(super) async fn show(door: &Door, asked: &Asked) -> Result<Response, Problem
         still_good(asked.bearer.as_deref(), &board)?;
         view = find(&board, asked, gate)?;
     }
-    Ok(told(door, asked, StatusCode::OK, &view))
+    Ok(told(door, asked, StatusCode::OK, &view).await)
 }
 
 pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Problem> {
@@ -138,7 +153,7 @@ pub(super) async fn decide(door: &Door, asked: &Asked) -> Result<Response, Probl
     match reply {
         Reply::Recorded(_) => {
             let board = door.desk.board();
-            Ok(told(door, asked, StatusCode::OK, &find(&board, asked, gate)?))
+            Ok(told(door, asked, StatusCode::OK, &find(&board, asked, gate)?).await)
         }
         // Its run has come to rest, and the engine knows it no more; we saw it.
         Reply::Refused(Refusal::NoGate(_)) if seen.state == GateState::Expired => {

@@ -206,7 +206,7 @@ async fn call(door: &Arc<Door>, call: Call, asked: &Asked) -> Result<Response, P
         Call::Metrics => Ok(probes::metrics(door)),
         Call::RenewToken => renew(door, asked).await,
         Call::OpenGate => gates::open(door, asked).await,
-        Call::ListGates => gates::list(door, asked),
+        Call::ListGates => gates::list(door, asked).await,
         Call::ShowGate => gates::show(door, asked).await,
         Call::Decide => gates::decide(door, asked).await,
         Call::StartRun => runs::start(door, asked).await,

@@ -58,7 +58,7 @@ pub(super) async fn start(door: &Door, asked: &Asked) -> Result<Response, Proble
         return Err(Problem::new(StatusCode::NOT_FOUND, "RUN_005", why));
     }
     let launch = asked.launch(Source::Path(given.workflow), given.inputs.into_iter().collect());
-    match asked.desk_for_runs(door).await.launch(launch).await {
+    match asked.judged_desk(door).await.launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => told(door, StatusCode::CREATED, run),
         other => Err(of_reply(other)),
     }

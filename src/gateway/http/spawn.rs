@@ -138,7 +138,7 @@ fn open_ones(board: &Board, asked: &Asked, agent: &SpawnedAgent) -> usize {
 
 async fn launched(door: &Door, asked: &Asked, source: Source, values: ValueMap) -> Result<RunId, Problem> {
     let launch = asked.launch(source, values);
-    match asked.desk_for_runs(door).await.launch(launch).await {
+    match asked.judged_desk(door).await.launch(launch).await {
         Reply::Recorded(Receipt { run: Some(run), .. }) => {
             let mut boards = door.desk.boards();
             drop(

@@ -1,8 +1,8 @@
 //! A failure as JSON.
 
 use crate::spelled::{text, to_value};
-use crate::{Alike, Board, ErrorState, ErrorView};
-use cuelight_base::{RunId, Value, ValueMap};
+use crate::{Alike, ErrorState, ErrorView};
+use cuelight_base::ValueMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -77,13 +77,6 @@ struct AlikeAnswer {
 struct FixAnswer {
     fix: &'static str,
     times: u32,
-}
-
-/// `errors --json`: the error records, oldest first; of one run, or of all.
-pub fn errors_json(board: &Board, run: Option<RunId>) -> Value {
-    let of_run = |error: &&ErrorView| run.is_none_or(|run| error.run == run);
-    let errors = board.errors().map(|error| &**error).filter(of_run);
-    to_value(&errors.map(ErrorAnswer::of).collect::<Vec<_>>())
 }
 
 impl ErrorAnswer {

@@ -162,6 +162,8 @@ struct ReviewAnswer {
     risk: Value,
     #[serde(flatten)]
     emergency: EmergencyAnswer,
+    /// Actions that the engine accepts of the caller now.
+    may: Vec<&'static str>,
 }
 
 /// A step in doubt, as `gates --json` lists it after the gates.
@@ -197,39 +199,33 @@ enum Row {
 }
 
 /// `gates --json`: gates that have not closed, the most urgent first, then steps in doubt, then approvals that were
-/// given in an emergency and nobody has reviewed; with `all`, every gate that is known.
-pub fn gates_json(board: &Board, caller: (&Actor, Timestamp), all: bool) -> Value {
+/// given in an emergency and nobody has reviewed.
+pub fn gates_json(board: &Board, caller: (&Actor, Timestamp)) -> Value {
     let row = |gate: &Arc<GateView>| Row::Gate(Box::new(GateAnswer::to(gate, caller)));
-    if all {
-        return to_value(&GatesAnswer(board.gates().map(row).collect()));
-    }
     let rows = board.inbox(None).into_iter();
     let gates = rows.filter_map(|row| match row.what {
         Attention::Gate(gate) => board.gate(gate),
         Attention::Doubt | Attention::StuckUndo | Attention::Review(..) => None,
     });
     let doubts = board.doubts().map(|doubt| Row::Doubt(Box::new(InDoubtAnswer::of(&doubt))));
-    let reviews = board.reviews_due().map(|gate| Row::Review(Box::new(ReviewAnswer::of(gate))));
+    let reviews = board.reviews_due().map(|gate| Row::Review(Box::new(ReviewAnswer::to(gate, caller))));
     to_value(&GatesAnswer(gates.map(row).chain(doubts).chain(reviews).collect()))
 }
 
-/// One gate, as `gates --json` lists it.
-pub fn gate_json(gate: &Arc<GateView>, caller: (&Actor, Timestamp)) -> Value {
-    to_value(&GateAnswer::to(gate, caller))
+/// One gate, as `gates --json` lists it; without a caller, as it stands.
+pub fn gate_json(gate: &Arc<GateView>, caller: Option<(&Actor, Timestamp)>) -> Value {
+    to_value(&caller.map_or_else(|| GateAnswer::of(gate), |caller| GateAnswer::to(gate, caller)))
 }
 
 impl GateAnswer {
     /// One gate, with all that this caller may do there.
     pub fn to(gate: &Arc<GateView>, (actor, now): (&Actor, Timestamp)) -> Self {
-        let may = gate.acts(actor, now).into_iter().map(GateAct::word).collect();
-        Self { may: Some(may), ..Self::of(gate) }
+        Self::with(gate, gate.acts(actor, now))
     }
 
-    /// The same at a door that takes these actions alone.
-    #[must_use]
-    pub fn within(mut self, acts: &[&str]) -> Self {
-        self.may.iter_mut().for_each(|may| may.retain(|act| acts.contains(act)));
-        self
+    /// One gate, with these actions of the caller.
+    pub fn with(gate: &Arc<GateView>, may: impl IntoIterator<Item = GateAct>) -> Self {
+        Self { may: Some(may.into_iter().map(GateAct::word).collect()), ..Self::of(gate) }
     }
 
     /// One gate, as everybody sees it.
@@ -343,7 +339,7 @@ impl EmergencyAnswer {
 }
 
 impl ReviewAnswer {
-    fn of(gate: &GateView) -> Self {
+    fn to(gate: &GateView, (actor, now): (&Actor, Timestamp)) -> Self {
         Self {
             what: "review",
             gate: gate.id.to_string(),
@@ -352,6 +348,7 @@ impl ReviewAnswer {
             workflow: gate.ask.workflow.clone(),
             risk: to_value(&gate.ask.risk),
             emergency: EmergencyAnswer::of(gate),
+            may: gate.may_not_review(actor, now).is_none().then_some("review").into_iter().collect(),
         }
     }
 }

@@ -212,8 +212,8 @@ impl Kin {
     pub(crate) fn hold(&self, attempt: &str) {
         let _before_others = Precedence::taken();
         let mut still = BTreeSet::new();
-        // A process may fork after it was listed and before it is stopped, so one look is never enough. Its child is
-        // seen by the next look; when a look finds none, all are stopped, and what is stopped cannot fork.
+        // A process that is visited is stopped before its children are listed. A stop takes a moment, so a child may
+        // come after the list: the rounds that end a call (`attend`) look at all of it again, and find that child.
         for _ in 0..HOLDS_MAX {
             let before = still.len();
             self.visit(attempt, &mut still, |pid, process| {

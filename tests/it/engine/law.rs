@@ -69,6 +69,8 @@ struct Sum {
     no: u64,
     acts: BTreeMap<String, u64>,
     states: BTreeMap<&'static str, u64>,
+    /// Answers that a console has lit.
+    lit: BTreeSet<&'static str>,
 }
 
 impl Case {
@@ -307,10 +309,12 @@ impl Case {
             return Err(format!("two laws:\n{:?}\n{:?}", self.world.gate(GATE), gate.law()));
         }
         let mut acts = GateAct::ALL.to_vec();
-        acts.push(self.review());
+        let due: Vec<GateAct> = self.board.reviews_due().map(|gate| GateAct::Review(gate.epoch())).collect();
+        acts.extend(if due.is_empty() { vec![self.review()] } else { due });
         let all = self.everybody();
         let few = (0..LOOKED_AT).map(|_| all[self.dice.index(all.len())].clone()).collect::<Vec<_>>();
         for by in few {
+            let mut accepted = Vec::new();
             for act in &acts {
                 let may = gate.law().may(&by, *act, self.now);
                 let command = self.command(&by, *act);
@@ -318,6 +322,7 @@ impl Case {
                 match (&may, &did) {
                     (Ok(()), Ok(true)) => {
                         sum.yes += 1;
+                        accepted.push(act.word());
                         let name = format!("{act:?}");
                         *sum.acts
                             .entry(name.split('(').next().unwrap_or_default().to_owned())
@@ -329,7 +334,8 @@ impl Case {
                     _ => return Err(format!("{act:?} of {by:?}: the law says {may:?}, the engine {did:?}")),
                 }
             }
-            self.surfaces_hold(&gate, &by)?;
+            accepted.dedup();
+            self.surfaces_hold(&gate, &by, &accepted, sum)?;
             let mine = gate.waits_for(&by, self.now);
             if mine && gate.law().may(&by, GateAct::Reject, self.now).is_err() {
                 return Err(format!("it waits for {by:?}, who may not answer"));
@@ -339,15 +345,20 @@ impl Case {
         Ok(())
     }
 
-    /// Everything that the JSON lists and the console lights for a person is what the law allows.
-    fn surfaces_hold(&mut self, gate: &Arc<GateView>, by: &Actor) -> Result<(), String> {
+    /// Everything that the JSON lists and the console lights for a person is what the engine accepted just now.
+    fn surfaces_hold(
+        &mut self,
+        gate: &Arc<GateView>,
+        by: &Actor,
+        accepted: &[&str],
+        sum: &mut Sum,
+    ) -> Result<(), String> {
         let caller = (by, self.now);
-        let allowed: BTreeSet<&str> = gate.acts(by, self.now).into_iter().map(GateAct::word).collect();
-        let told = gate_json(gate, caller);
-        let listed: BTreeSet<&str> =
+        let told = gate_json(gate, Some(caller));
+        let listed: Vec<&str> =
             told["may"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if listed != allowed {
-            return Err(format!("the JSON tells {by:?} {listed:?}, the law allows {allowed:?}"));
+        if listed != accepted {
+            return Err(format!("the JSON tells {by:?} {listed:?}, the engine accepts {accepted:?}"));
         }
         let rows = self.board.inbox(Some(caller));
         let first = rows.first().map(|row| row.what);
@@ -365,6 +376,7 @@ impl Case {
             _ => return Ok(()),
         };
         let lit = self.lit_for(by);
+        sum.lit.extend(&lit);
         if lit == here {
             return Ok(());
         }
@@ -438,9 +450,10 @@ fn what_a_board_lets_anybody_do_at_a_gate_is_what_the_engine_accepts() {
             panic!("case {seed}: {why}");
         }
     }
-    let Sum { yes, no, acts, states } = &sum;
-    println!("{yes} yes, {no} no; {acts:?}; {states:?}");
+    let Sum { yes, no, acts, states, lit } = &sum;
+    println!("{yes} yes, {no} no; {acts:?}; {states:?}; lit {lit:?}");
     assert!(acts.len() == 9, "each of them was possible somewhere: {acts:?}");
+    assert!(lit.len() == 9, "and each was lit somewhere: {lit:?}");
     assert!(
         GateState::ALL
             .iter()

@@ -25,6 +25,9 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
     let gate = sidecar.post("/api/gates", &agent, question("Ship ${{ secrets.x }}?")).await.is(201);
     assert_eq!((&gate["id"], &gate["state"]), (&json!("g-1"), &json!("open")));
     assert_eq!(gate["prompt"], "Ship ${{ secrets.x }}?", "what was sent is no expression");
+    // Each caller is told what this door takes of them.
+    let seen = sidecar.get("/api/gates/g-1", &bob).await.is(200);
+    assert_eq!((&gate["may"], &seen["may"]), (&json!([]), &json!(["approve", "reject"])));
     let path = "/api/gates/g-1/decision";
     sidecar.post(path, &agent, answer(&gate, "d1", "approve")).await.refused(403, "AUTH_003");
     let waits = sidecar.send("GET", "/api/gates/g-1?wait=60000", Some(&agent), None, &[]);
@@ -49,7 +52,7 @@ async fn an_agent_asks_and_waits_and_a_person_answers() {
         sidecar.post(path, &bob, answer(&gate, "d1", "approve")).await.is(200)
     };
     let (waited, answered) = tokio::join!(waits, answers);
-    assert_eq!(answered["votes"][0]["by"], "bob");
+    assert_eq!((&answered["votes"][0]["by"], &answered["may"]), (&json!("bob"), &json!([])));
     assert_eq!(answered["votes"][0]["principal"], "person:bob");
     assert_eq!(waited.is(200)["state"], "approved");
     // The same answer again is the same answer, and another one comes too late.
@@ -70,6 +73,8 @@ async fn a_persons_token_from_the_engine_itself_decides_nothing_and_reads_as_eve
     assert!(told["message"].as_str().expect("words").contains("Answer from your own terminal"), "{told}");
     let gate = judged.get("/api/gates/g-1", &bob).await.is(200);
     assert_eq!((&gate["state"], gate["votes"].as_array().map(Vec::len)), (&json!("open"), Some(0)));
+    let listed = judged.get("/api/gates", &bob).await.is(200);
+    assert_eq!((&gate["may"], &listed["gates"][0]["may"]), (&json!([]), &json!([])), "and is told so");
     judged.end().await;
 }
 
