@@ -30,22 +30,23 @@ fn missing() -> Problem {
 
 /// The caller, as one who answers: it counts as a step where its commands do, and then may do nothing.
 struct Answerer {
-    actor: Actor,
+    /// None for a token that decides nothing, which is most of them: nobody looks at the other end for those.
+    actor: Option<Actor>,
     now: Timestamp,
-    may_decide: bool,
 }
 
 impl Answerer {
     async fn of(door: &Door, asked: &Asked) -> Self {
         let may_decide = asked.bearer.as_ref().is_some_and(|bearer| bearer.may(Permission::DecideGates));
-        Self { actor: asked.judged_desk(door).await.actor().clone(), now: door.now(), may_decide }
+        let actor = if may_decide { Some(asked.judged_desk(door).await.actor().clone()) } else { None };
+        Self { actor, now: door.now() }
     }
 
     /// A gate, with the actions that this door takes of the caller.
     fn sees(&self, gate: &Arc<GateView>) -> GateAnswer {
         let taken = [GateAct::Approve, GateAct::Reject, GateAct::SendBack];
-        let may = gate.acts(&self.actor, self.now).into_iter();
-        GateAnswer::with(gate, may.filter(|act| self.may_decide && taken.contains(act)))
+        let may = self.actor.iter().flat_map(|actor| gate.acts(actor, self.now));
+        GateAnswer::with(gate, may.filter(|act| taken.contains(act)))
     }
 }
 
