@@ -85,7 +85,7 @@ pub(super) async fn dev(
     out: Output,
     look: &screen::Look,
     noun: DevNoun,
-    tree: clap::Command,
+    tree: fn() -> clap::Command,
 ) -> Outcome {
     match noun.command {
         DevCommand::Eval(args) => author::eval(&args, out),
@@ -107,7 +107,7 @@ pub(super) async fn dev(
             out.raw(&bytes);
             Ok(ExitCode::SUCCESS)
         }
-        DevCommand::Man => manual(out, tree),
+        DevCommand::Man => manual(out, tree()),
         DevCommand::Screenshot(args) => screenshot::screenshot(config, out, look, &args).await,
         DevCommand::Drill(args) => drill::drill(config, out, &args).await,
     }

@@ -110,7 +110,7 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
         Command::Agent(noun) => agents::agent(&config, out, noun).await,
         Command::Api(args) => api::api(&config, out, args).await,
         Command::Cache(args) => cache::cache(&config, out, args).await,
-        Command::Dev(noun) => dev::dev(&config, out, &screen, noun, cli::tree()).await,
+        Command::Dev(noun) => dev::dev(&config, out, &screen, noun, cli::tree).await,
         Command::Engine(noun) => engine::engine(&config, out, noun).await,
         Command::Error(args) => errors::errors(&config, out, args).await,
         Command::Event(noun) => message::event(&config, out, noun).await,
