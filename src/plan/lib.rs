@@ -37,7 +37,7 @@ pub use plan::{
     Plan, PlanStep, Quorum, Retry, Route, Talk, TalkTool, ToolUse, Undo, WaitFor, Work, is_within,
 };
 pub use requires::Machine;
-pub use show::{PlanAnswer, show, show_value};
+pub use show::{PlanAnswer, show};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
 pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, PlanToolUndo};

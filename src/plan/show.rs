@@ -38,11 +38,6 @@ pub fn show(plan: &Plan) -> String {
     out
 }
 
-/// The same for programs.
-pub fn show_value(plan: &Plan) -> Value {
-    serde_json::to_value(PlanAnswer::of(plan)).expect("a plan is JSON")
-}
-
 /// A plan, as `plan --json` tells it; lengths of time in milliseconds.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Plan")]
@@ -100,7 +95,8 @@ struct PlannedStep {
 }
 
 impl PlanAnswer {
-    fn of(plan: &Plan) -> Self {
+    /// The same for programs.
+    pub fn of(plan: &Plan) -> Self {
         let hash = plan.hash().to_string();
         let plan = with_models(plan);
         Self {

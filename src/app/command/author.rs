@@ -14,7 +14,7 @@ use cuelight_definition::{
 };
 use cuelight_expression::{ExprErrorKind, MapLookup, Names};
 use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
-use cuelight_plan::{GraphFormat, Plan, graph as draw, outline, show, show_value};
+use cuelight_plan::{GraphFormat, Plan, PlanAnswer, graph as draw, outline, show};
 use std::{
     fs,
     io::{Read, Write as _},
@@ -348,7 +348,7 @@ fn outlined(config: &Config, file: &Path, inputs: &[(String, String)], out: Outp
 pub(super) fn plan(config: &Config, args: &PlanArgs, out: Output) -> Outcome {
     let plan = outlined(config, &args.file, &args.inputs, out)?;
     if args.json {
-        out.json_pretty(&show_value(&plan));
+        out.json_pretty(&PlanAnswer::of(&plan));
     } else {
         out.raw(show(&plan).as_bytes());
     }
