@@ -3,7 +3,7 @@
 
 use super::state::{ChainState, FIELDS, Side, Window, json_lines};
 use crate::{
-    Intent, Lookup, Model, Query, Role, Sheet, View, Wish, graph, layout,
+    Intent, Lookup, Model, Query, Role, Sheet, View, Wish, layout,
     model::{Asker, Overlay, Sheetlet},
     update::{moving, places, toast},
 };
@@ -367,13 +367,7 @@ fn go_there(model: &mut Model) {
         model.gates.selected = Some((Attention::Gate(gate.id), gate.run, gate.step));
         return;
     }
-    model.dag.run = Some(run);
-    model.runs.selected = Some(run);
-    places::go(model, View::Dag);
-    graph::pictures::begin(model);
-    if let Some(step) = row.step {
-        model.dag.view.selected = Some(step.0);
-    }
+    places::to_graph(model, run, row.step);
 }
 
 fn copy(model: &mut Model, wishes: &mut Vec<Wish>) {

@@ -10,7 +10,7 @@ use super::{
     visible,
 };
 use crate::{
-    Intent, Model, Role, View, Wish, graph, layout,
+    Intent, Model, Role, View, Wish, layout,
     update::{moving, places, toast},
 };
 use cuelight_base::StepIx;
@@ -258,13 +258,7 @@ fn to_graph(model: &mut Model) {
     let of_line = line.and_then(|line| logs.lines.attempt_of(line).map(|attempt| attempt.step).or(line.step));
     let Some(run) = logs.run else { return };
     let step = logs.step.or(of_line);
-    model.dag.run = Some(run);
-    model.runs.selected = Some(run);
-    places::go(model, View::Dag);
-    graph::pictures::begin(model);
-    if let Some(step) = step {
-        model.dag.view.selected = Some(step.0);
-    }
+    places::to_graph(model, run, step);
 }
 
 fn escape(model: &mut Model) {

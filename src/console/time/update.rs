@@ -2,7 +2,7 @@
 
 use super::gantt::{Chart, ChartOf};
 use crate::{
-    Intent, Model, Role, View, Wish, graph, layout,
+    Intent, Model, Role, View, Wish, layout,
     pattern::Sought,
     update::{moving, places, toast},
 };
@@ -196,13 +196,7 @@ pub(crate) fn find(model: &mut Model, forward: bool) {
 /// The graph, with this step under the cursor.
 fn to_graph(model: &mut Model) {
     let (Some(run), step) = (model.time.run, model.time.selected) else { return };
-    model.dag.run = Some(run);
-    model.runs.selected = Some(run);
-    places::go(model, View::Dag);
-    graph::pictures::begin(model);
-    if let Some(step) = step {
-        model.dag.view.selected = Some(step.0);
-    }
+    places::to_graph(model, run, step);
 }
 
 pub(crate) fn click(model: &mut Model, row: u16) {

@@ -2,9 +2,10 @@
 
 use super::{editing, toast};
 use crate::{
-    Model, Press, Role, View,
+    Model, Press, Role, View, graph,
     model::{Letter, Place},
 };
+use cuelight_base::{RunId, StepIx};
 
 /// So many places are remembered.
 const WAY_MAX: usize = 64;
@@ -53,6 +54,17 @@ pub(crate) fn go(model: &mut Model, view: View) {
     if view != model.view {
         leave(model);
         show(model, view);
+    }
+}
+
+/// Goes to the graph of a run, with this step under the cursor, where there is one.
+pub(crate) fn to_graph(model: &mut Model, run: RunId, step: Option<StepIx>) {
+    model.dag.run = Some(run);
+    model.runs.selected = Some(run);
+    go(model, View::Dag);
+    graph::pictures::begin(model);
+    if let Some(step) = step {
+        model.dag.view.selected = Some(step.0);
     }
 }
 
