@@ -31,7 +31,7 @@ mod words;
 
 pub(crate) use seen::lines_of_ask;
 
-use cuelight_base::{Channel, Span, Timestamp};
+use cuelight_base::{Actor, Channel, Span, Timestamp};
 use cuelight_console::{
     Danger, Keymap, LookOfScreen, Message, Model, Seat, Theme, Wish, draw, parse_keys, to_text, update,
 };
@@ -40,6 +40,20 @@ use fixture::{Stage, actor, afternoon};
 use outputs::Outputs;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
+
+/// The seat of somebody at a terminal beside the engine of a production workspace.
+pub(crate) fn seat(actor: Actor) -> Seat {
+    Seat {
+        actor,
+        environment: "PROD".to_owned(),
+        danger: Danger::Production,
+        place: "local".to_owned(),
+        read_only: false,
+        is_far: false,
+        answers_at: None,
+        people: ["jon", "mira", "ops-lead"].map(str::to_owned).to_vec(),
+    }
+}
 
 /// A console, and the engine it looks at.
 struct Console {
@@ -53,16 +67,7 @@ impl Console {
     fn new(stage: Stage, width: u16, height: u16) -> Self {
         let mut mira = actor("mira");
         mira.channel = Channel::Console;
-        let seat = Seat {
-            actor: mira,
-            environment: "PROD".to_owned(),
-            danger: Danger::Production,
-            place: "local".to_owned(),
-            read_only: false,
-            is_far: false,
-            answers_at: None,
-            people: ["jon", "mira", "ops-lead"].map(str::to_owned).to_vec(),
-        };
+        let seat = seat(mira);
         let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };
         let at = stage.now;
         let model = Model::new(seat, look, Arc::new(Keymap::default()), (width, height), at);

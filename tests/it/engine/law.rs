@@ -5,14 +5,12 @@
 //! `CUELIGHT_LAWS` says how many random gates are tried; the seed of each is its number.
 
 use super::{door::plan, people::Dice};
-use crate::disk_fixture::Looked;
+use crate::{console::seat, disk_fixture::Looked};
 use cuelight_base::{
     Actor, AttemptId, Channel, DecisionId, Digest, GateId, Proof, RunId, Seq, Signature, Span, Timestamp,
     Token, Touch, Value, ValueMap,
 };
-use cuelight_console::{
-    Danger, Keymap, LookOfScreen, Message, Model, Seat, Theme, draw, parse_keys, to_text, update,
-};
+use cuelight_console::{Keymap, LookOfScreen, Message, Model, Theme, draw, parse_keys, to_text, update};
 use cuelight_engine::{
     AttemptEvent, CauseOfLaunch, Command, Decision, Event, Fact, GateAct, GateState, Launching, Member,
     Membership, Outcome, PeopleSigner, Standing, Verdict, World,
@@ -385,19 +383,10 @@ impl Case {
 
     /// The words of the answers that the console lights for this person, for the first row of the inbox.
     fn lit_for(&self, by: &Actor) -> BTreeSet<&'static str> {
-        let seat = Seat {
-            actor: by.clone(),
-            environment: "PROD".to_owned(),
-            danger: Danger::Production,
-            place: "local".to_owned(),
-            read_only: false,
-            is_far: false,
-            answers_at: None,
-            people: Vec::new(),
-        };
         let look = LookOfScreen { theme: "dark".to_owned(), ..LookOfScreen::default() };
         let (width, height) = (160, 90);
-        let mut model = Model::new(seat, look, Arc::new(Keymap::default()), (width, height), self.now);
+        let mut model =
+            Model::new(seat(by.clone()), look, Arc::new(Keymap::default()), (width, height), self.now);
         drop(update(&mut model, Message::Board(Arc::new(self.board.clone()))));
         for press in parse_keys("3").expect("a key") {
             drop(update(&mut model, Message::Key { press, repeat: false, at: self.now }));
