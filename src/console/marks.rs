@@ -103,12 +103,3 @@ pub(super) fn age(span: cuelight_base::Span) -> String {
         _ => format!("{}d", seconds / 86_400),
     }
 }
-
-/// The word for a risk; in capitals when high, so that it is visible without colour.
-pub(super) fn word_of_risk(risk: cuelight_plan::Risk) -> &'static str {
-    match risk {
-        cuelight_plan::Risk::ReadOnly | cuelight_plan::Risk::Reversible => "low",
-        cuelight_plan::Risk::ExternallyReversible => "normal",
-        cuelight_plan::Risk::Irreversible => "HIGH",
-    }
-}

@@ -10,8 +10,8 @@ use cuelight_base::{FailureMode, HTTP_BODY_BYTES_MAX, HttpExpect, Span, Value};
 use cuelight_definition as file;
 use std::sync::Arc;
 
-/// The shell of scripts that name none.
-const SHELL: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
+/// The shell of scripts that name none: program and options, before the script.
+pub const SHELL: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
 
 /// The work of a step; none for one that calls a workflow, which is more than one step.
 pub(super) fn work(kind: &file::StepKind) -> Option<Work> {

@@ -1,40 +1,55 @@
-//! The effect of each answer at a gate, in words: risk, approval, rejection, send-back, no answer, and the time in which an
-//! approval can be withdrawn. The console and the command line call the same functions.
+//! The effect of each answer at a gate, in words: risk and undo, approval, rejection, send-back, no answer, and the time
+//! in which an approval can be withdrawn. The console and the command line call the same functions.
 
 use crate::{GateView, RunView, UndoState, lineage::again_words, names_in_words};
 use cuelight_base::{Channel, RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
-use cuelight_engine::{Ask, GateState, PartialResult, StepState};
-use cuelight_plan::{OnFailure, OnTimeout, Risk, Work};
+use cuelight_engine::{Ask, GateState, PartialResult, StepState, WillRun};
+use cuelight_plan::{EffectClass, OnFailure, OnTimeout, Risk, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The risk of an ask as people read it: the short word, the word of the workflow file, and its meaning. A claim of the
-/// author that something is harmless is marked as a claim.
-pub const fn risk_words(risk: Risk) -> &'static str {
+/// The word for the risk of an ask; in capitals where it is high, so that it is seen without colour.
+pub const fn ask_risk_word(risk: Risk) -> &'static str {
     match risk {
-        Risk::ReadOnly => "low (read-only, as declared): nothing changes",
-        Risk::Reversible => "low (reversible): the workflow names no higher risk",
-        Risk::ExternallyReversible => {
-            "normal (externally-reversible, as declared): only others can undo the effects"
-        }
-        Risk::Irreversible => "HIGH (irreversible): the effects cannot be undone",
+        Risk::ReadOnly | Risk::Reversible => "low",
+        Risk::ExternallyReversible => "normal",
+        Risk::Irreversible => "HIGH",
     }
 }
 
-/// The undo of a call by the word that an ask carries, for the line `undo`.
-pub fn undo_words(undo: &str) -> &'static str {
-    match undo {
-        "yes" => "the workflow declares an undo",
-        "no" => "CANNOT be undone, as the workflow declares",
-        _ => "the workflow declares no undo",
-    }
+/// The risk and the undo of all that an ask calls, in one sentence, so that one cannot contradict the other. What the
+/// author declares is marked as declared. Empty where nothing is declared and nothing is called.
+pub fn undo_line(ask: &Ask) -> String {
+    let risk = match ask.risk {
+        Risk::ReadOnly => Some("read-only, as declared".to_owned()),
+        Risk::Reversible => None,
+        Risk::ExternallyReversible => Some("only others can undo the effects, as declared".to_owned()),
+        Risk::Irreversible => Some("irreversible, as declared".to_owned()),
+    };
+    let of = |undo: fn(&WillRun) -> bool| {
+        let calls = ask.will_run.iter().filter(|call| undo(call));
+        let names: Vec<String> = calls.map(|call| call.step.clone()).collect();
+        (!names.is_empty()).then(|| names_in_words(&names))
+    };
+    let says_nothing =
+        |call: &WillRun| !matches!(call.undo.as_str(), "yes" | "no") && call.effect != EffectClass::Pure;
+    let yet = if ask.risk == Risk::Irreversible { "yet an" } else { "an" };
+    let parts = [
+        risk,
+        of(|call| call.undo == "no").map(|names| format!("CANNOT be undone: {names}")),
+        of(says_nothing).map(|names| format!("no undo is declared for {names}")),
+        of(|call| call.undo == "yes").map(|names| format!("{yet} undo is declared for {names}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// The steps that an approval lets go, apart by when they can start. Without the run, only calls at once are known.
 #[derive(Default)]
 struct LetGo<'a> {
     now: Vec<&'a str>,
-    /// Gates that ask next, and other steps after those that start now.
+    /// Steps after those that start now.
     later: Vec<&'a str>,
+    /// Gates that ask after this one.
+    gates: Vec<&'a str>,
     /// Steps with another gate before them that is not answered.
     behind: Vec<&'a str>,
     /// Steps that were skipped or completed by hand since the gate asked.
@@ -65,6 +80,7 @@ impl<'a> LetGo<'a> {
             let is_over = is_open && run.step(step).is_some_and(|step| step.state.rests());
             match () {
                 () if is_over => out.over.push(name),
+                () if Some(step) != gate && is_gate(run, step) => out.gates.push(name),
                 () if behind.contains(&step) => out.behind.push(name),
                 () if called.contains(name) || starts_with(run, step, gate) => out.now.push(name),
                 () => out.later.push(name),
@@ -78,12 +94,16 @@ impl<'a> LetGo<'a> {
 fn starts_with(run: &RunView, step: StepIx, gate: Option<StepIx>) -> bool {
     let rests = |step: &StepIx| Some(*step) == gate || run.step(*step).is_some_and(|view| view.state.rests());
     let Some(plan) = run.plan_step(step) else { return false };
-    !matches!(plan.work, Work::Gate(_))
+    !is_gate(run, step)
         && (Some(step) == gate || plan.needs.iter().all(rests))
         && plan.frame.is_none_or(|frame| {
             let is_open = run.step(frame).is_some_and(|step| step.state == StepState::Running);
             is_open || starts_with(run, frame, gate)
         })
+}
+
+fn is_gate(run: &RunView, step: StepIx) -> bool {
+    run.plan_step(step).is_some_and(|plan| matches!(plan.work, Work::Gate(_)))
 }
 
 /// The steps that cannot start before another gate than this one is answered.
@@ -119,10 +139,10 @@ fn behind_other_gates(run: &RunView, gate: Option<StepIx>) -> BTreeSet<StepIx> {
         .collect()
 }
 
-/// The effect of an approval. Without the run, steps behind other gates are not told apart.
-pub(super) fn yes_words_of(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>) -> String {
+/// The effect of an approval, a line each. Without the run, steps behind other gates are not told apart.
+pub(super) fn yes_lines(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>) -> Vec<String> {
     let at = gate.and_then(|gate| Some((gate.step, run?)));
-    let_go_words(&LetGo::of(ask, at, gate.is_none_or(GateView::is_open)))
+    let_go_lines(&LetGo::of(ask, at, gate.is_none_or(GateView::is_open)), "starts now:")
 }
 
 /// The effect of a rejection, a line each. Without the gate, the end of the run is not known.
@@ -140,32 +160,43 @@ pub(super) fn no_words(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>
     lines.into_iter().flatten().collect()
 }
 
-/// `starts stage; after that can run: high; behind other gates: ship`
-fn let_go_words(let_go: &LetGo<'_>) -> String {
+/// `starts now: stage`, `then: high`, `the gate ship asks before: deploy`
+fn let_go_lines(let_go: &LetGo<'_>, starts: &str) -> Vec<String> {
     let words =
         |names: &[&str]| names_in_words(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    let more = !let_go.later.is_empty() || !let_go.behind.is_empty();
-    let mut parts = vec![match let_go.now.as_slice() {
+    let LetGo { now, later, gates, behind, over } = let_go;
+    let more = !later.is_empty() || !gates.is_empty() || !behind.is_empty();
+    let mut lines = vec![match now.as_slice() {
         [] if more => "starts nothing yet".to_owned(),
         [] => "starts nothing".to_owned(),
-        now => format!("starts {}", words(now)),
+        now => format!("{starts} {}", words(now)),
     }];
-    for (head, names) in [
-        ("after that can run: ", &let_go.later),
-        ("behind other gates: ", &let_go.behind),
-        ("does not start any more: ", &let_go.over),
-    ] {
-        if !names.is_empty() {
-            parts.push(format!("{head}{}", words(names)));
-        }
+    if !later.is_empty() {
+        lines.push(format!("then: {}", words(later)));
     }
-    parts.join("; ")
+    let (the, asks) = if gates.len() == 1 { ("the gate", "asks") } else { ("the gates", "ask") };
+    match (gates.as_slice(), behind.as_slice()) {
+        ([], []) => {}
+        ([], behind) => lines.push(format!("another gate asks before: {}", words(behind))),
+        (gates, []) => lines.push(format!("then {the} {} {asks}", words(gates))),
+        (gates, behind) => lines.push(format!("{the} {} {asks} before: {}", words(gates), words(behind))),
+    }
+    if !over.is_empty() {
+        lines.push(format!("does not start any more: {}", words(over)));
+    }
+    lines
 }
 
 impl GateView {
     /// The effect of an approval. Without the run, steps behind other gates are not told apart.
     pub fn yes_words(&self, run: Option<&RunView>) -> String {
-        yes_words_of(&self.ask, Some(self), run)
+        let at = run.map(|run| (self.step, run));
+        let_go_lines(&LetGo::of(&self.ask, at, self.is_open()), "starts").join("; ")
+    }
+
+    /// The effect of an approval, a line each.
+    pub fn yes_lines(&self, run: Option<&RunView>) -> Vec<String> {
+        yes_lines(&self.ask, Some(self), run)
     }
 
     /// The effect of a rejection, a line each.

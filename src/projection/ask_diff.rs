@@ -15,6 +15,12 @@ pub struct AskChange {
 }
 
 impl AskChange {
+    /// True if it concerns what an approval lets run, and not only what is shown and asked.
+    pub fn is_of_calls(&self) -> bool {
+        let root = self.path.split(['.', '[']).next().unwrap_or_default();
+        matches!(root, "will_run" | "writes" | "later" | "all" | "snapshot" | "definition")
+    }
+
     /// The change as people read it: what it is about, then the values before and after, where they say more than that.
     pub fn words(&self) -> (String, [Option<String>; 2]) {
         let (root, rest) = self.path.split_at(self.path.find(['.', '[']).unwrap_or(self.path.len()));
@@ -49,7 +55,7 @@ impl AskChange {
                     _ => (format!("the files of {name}: {inner}"), both),
                 }
             }
-            ("will_run", inner) => (format!("the call of {name}: {inner}"), both),
+            ("will_run", inner) => (of_launch(name, inner), both),
             ("writes", "") => {
                 let verb = if added { "will also set or send" } else { "will not set or send any more:" };
                 (format!("{verb} {name}"), [None, None])
@@ -59,7 +65,8 @@ impl AskChange {
                 let verb = if added { "can also call later" } else { "calls no more later:" };
                 (format!("{verb} {name}"), [None, None])
             }
-            ("evidence", "digest") => (format!("the content of {name} has changed"), [None, None]),
+            ("evidence", "text") => (format!("evidence {name}"), both),
+            ("evidence", "digest" | "bytes") => (format!("the content of {name} has changed"), [None, None]),
             ("starts", _) => ("starts".to_owned(), both),
             ("skips", _) => ("skips at a rejection".to_owned(), both),
             ("runs_anyway", _) => ("runs although it is rejected".to_owned(), both),
@@ -68,6 +75,26 @@ impl AskChange {
             ("cannot_undo", _) => ("cannot undo".to_owned(), both),
             _ => (self.path.clone(), both),
         }
+    }
+}
+
+/// A field of the call of a step, as people name it.
+fn of_launch(step: &str, field: &str) -> String {
+    let launch = field.strip_prefix("launch.").unwrap_or(field);
+    if launch.starts_with("argv") {
+        return format!("the command of {step}");
+    }
+    if let Some((name, _)) = launch.strip_prefix("env").and_then(in_brackets) {
+        return format!("{name} of {step}");
+    }
+    if let Some(input) = launch.strip_prefix("tool.input.") {
+        return format!("{input} given to {step}");
+    }
+    match launch {
+        "dir" => format!("the directory of {step}"),
+        "undo" => format!("the undo of {step}"),
+        "effect" => format!("the effect of {step}"),
+        _ => format!("the call of {step}: {launch}"),
     }
 }
 
@@ -119,6 +146,11 @@ pub fn ask_diff(before: &Ask, after: &Ask) -> Vec<AskChange> {
     changes
 }
 
+/// True if what an approval lets run differs.
+pub(super) fn calls_differ(before: &Ask, after: &Ask) -> bool {
+    ask_diff(before, after).iter().any(AskChange::is_of_calls)
+}
+
 fn compare(path: &str, before: &Value, after: &Value, out: &mut Vec<AskChange>) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => compare_objects(path, before, after, out),
@@ -149,7 +181,9 @@ fn compare_objects(path: &str, before: &ValueMap, after: &ValueMap, out: &mut Ve
 fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<AskChange>) {
     let [before, after] = [before, after].map(|items| {
         let named = items.iter().enumerate().map(|(index, item)| {
-            let name = ["name", "step", "title", "path"].iter().find_map(|key| item.get(key)?.as_str());
+            let field = ["name", "step", "title", "path"].iter().find_map(|key| item.get(key)?.as_str());
+            // A variable is a pair of its name and its value.
+            let name = field.or_else(|| item.get(0).filter(|_| item.get(1).is_some())?.as_str());
             (name.map_or_else(|| index.to_string(), ToOwned::to_owned), item.clone())
         });
         let mut map = ValueMap::new();
@@ -188,7 +222,10 @@ mod tests {
 
     #[test]
     fn a_change_names_the_copy_and_the_file_that_it_is_about() {
-        check("will_run[ship].launch.argv[2]", "the call of ship: launch.argv[2]");
+        check("will_run[ship].launch.argv[2]", "the command of ship");
+        check("will_run[ship].launch.env[SHARE][1][0].text", "SHARE of ship");
+        check("will_run[ship].launch.tool.input.url", "url given to ship");
+        check("will_run[ship].launch.timeout", "the call of ship: timeout");
         check("will_run[wipe[eu]].launch_hash", "the call of wipe[eu] has changed");
         check("will_run[wipe[eu]].files[wipe.sh].digest", "the file wipe.sh of wipe[eu] has changed");
         check("later[mail].files[a[1].sh].bytes", "the file a[1].sh of mail has changed");

@@ -398,6 +398,7 @@ impl Board {
             let law = Gate::asked((run, step, gate), at, (ask, *hash), rule, &self.people);
             let mut view = GateView::asked(law, (run, step, gate));
             view.last_approved = self.last_approved(&ask.workflow, &ask.step).cloned();
+            view.compare();
             self.gates.insert(key, Arc::new(view));
         }
         let owes_review = self

@@ -20,12 +20,8 @@ pub fn snapshot_files(
     snapshot.iter().map(line).collect()
 }
 
-/// A head and a text for each file, and for what no list can hold. In a captured workspace less is left unchecked.
-pub fn call_files(
-    files: &[FileFact],
-    is_captured: bool,
-    hash: impl Fn(&Digest) -> String,
-) -> Vec<(&'static str, String)> {
+/// A head and a text for each file.
+pub fn call_files(files: &[FileFact], hash: impl Fn(&Digest) -> String) -> Vec<(&'static str, String)> {
     let rank = |fact: &FileFact| match () {
         () if !fact.is_bound() => 3,
         () if fact.path.ends_with('/') => 1,
@@ -38,12 +34,7 @@ pub fn call_files(
         let problem = || not_checked(fact.problem.as_deref().unwrap_or("was not looked at"));
         (head, format!("{} {}", fact.path, fact.digest.as_ref().map_or_else(problem, &hash)))
     };
-    let mut lines: Vec<_> = sorted.into_iter().map(line).collect();
-    if !lines.is_empty() {
-        let of_snapshot = if is_captured { "files outside of the snapshot" } else { "files" };
-        lines.push(("", format!("{NOT_CHECKED}: {of_snapshot} that these read or start while they run")));
-    }
-    lines
+    sorted.into_iter().map(line).collect()
 }
 
 /// The words for a file that an ask names and whose content no approval holds for.

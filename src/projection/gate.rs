@@ -1,5 +1,6 @@
 //! One gate as it can be seen: the ask, who has answered, what is missing, what it looked like before.
 
+use crate::ask_diff::calls_differ;
 use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
     Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote, wants_review,
@@ -58,6 +59,8 @@ pub struct GateView {
     pub form: ValueMap,
     /// When the same question was last answered with yes, in an earlier run.
     pub last_approved: Option<Arc<Approved>>,
+    /// True if what an approval lets run is not what it was that time.
+    pub is_changed: bool,
     /// The rules of who may do what at this gate.
     law: Gate,
 }
@@ -120,8 +123,14 @@ impl GateView {
             closed_by: None,
             form: ValueMap::new(),
             last_approved: None,
+            is_changed: false,
             law,
         }
+    }
+
+    /// Compares what it would let run with what was approved last.
+    pub(super) fn compare(&mut self) {
+        self.is_changed = self.last_approved.as_ref().is_some_and(|last| calls_differ(&last.ask, &self.ask));
     }
 
     /// The law of it: who may answer, who is excluded, who counts.
@@ -286,6 +295,9 @@ impl GateView {
             | GateEvent::Escalated { .. } => {}
         }
         self.follow_the_law(at);
+        if matches!(event, GateEvent::Asked { .. }) {
+            self.compare();
+        }
     }
 
     /// Shows what the law says now; of each answer it is known when it was given.

@@ -17,6 +17,7 @@ mod copies;
 mod doubt;
 mod errors;
 mod event_line;
+mod evidence_verdict;
 mod fields;
 mod gate;
 mod graph;
@@ -43,8 +44,8 @@ mod words;
 
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout};
 pub use answer::{
-    CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command,
-    settled_words, stuck_words, undo_words,
+    CANNOT_UNDO, NO_DEADLINE, ask_risk_word, next_command, nobody_words, send_back_words, settle_command,
+    settled_words, stuck_words, undo_line,
 };
 pub use answers::{
     AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, GatesAnswer, HealthAnswer, KnowledgeAnswer,
@@ -54,11 +55,12 @@ pub use answers::{
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{
     AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,
-    ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
+    ask_details, ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
 };
 pub use board::{Board, ValueName, ValueView};
 pub use call_files::{NOT_CHECKED, call_files, not_checked, snapshot_files};
 pub use care::Care;
+pub use evidence_verdict::{EvidenceVerdict, verdict_of};
 pub use checkup::{BudgetView, Check, Grade, health_line, overall};
 pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
 pub use copies::names_in_words;
@@ -79,7 +81,7 @@ pub use offered::Offered;
 pub use run::{Line, RunSpan, RunSummary, RunView};
 pub use shelf::{Rows, Shelf};
 pub use spans::{SpanKind, SpanValue, TraceSpan, otlp_json, spans_of};
-pub use spelled::{command_line, risk_word, words_line};
+pub use spelled::{command_line, risk_word, script_of, words_line};
 pub use step::{AttemptView, ByHand, Phase, StepView, UndoState, WaitKind, kind_word};
 pub use talks::asked_anew;
 pub use target::TargetView;

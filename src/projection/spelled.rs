@@ -1,7 +1,7 @@
 //! Values as they are spelled in JSON and in lines: shares, risks, command lines.
 
 use cuelight_base::{Launch, Score, Value};
-use cuelight_plan::Risk;
+use cuelight_plan::{Risk, SHELL};
 use serde::Serialize;
 
 /// The word for a risk: `low`, `normal`, `high`.
@@ -32,6 +32,14 @@ pub(super) fn text(value: Option<impl ToString>) -> Option<String> {
 /// A call as a line that a POSIX shell would read back as the same words.
 pub fn command_line(launch: &Launch) -> String {
     words_line(&launch.argv)
+}
+
+/// The script of a call by the shell of scripts that name none; none for any other call.
+pub fn script_of(launch: &Launch) -> Option<&str> {
+    match launch.argv.as_slice() {
+        [shell @ .., script] if shell == SHELL => Some(script),
+        _ => None,
+    }
 }
 
 /// Words as a line that a POSIX shell would read back as the same.

@@ -61,7 +61,7 @@ fn an_ask_shows_each_value_that_is_set_each_message_that_is_sent_and_where_a_cac
     console.until("gate.asked");
     let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
     let (_, calls) = shown.split_once("will run").expect("a call");
-    let (calls, _) = calls.split_once("if yes").expect("its end");
+    let (calls, _) = calls.split_once("\nwho ").expect("its end");
     let hash = Regex::new(r"\b[0-9a-f]{12,64}\b").expect("right");
     insta::assert_snapshot!("ask_words_of_writes", hash.replace_all(calls, "HASH"));
     let json: serde_json::Value =
@@ -76,10 +76,11 @@ fn on_the_screen(screen: &str) -> Vec<String> {
     words(lines_of_ask(screen).into_iter().filter(|line| !line.starts_with("to approve, type")))
 }
 
-/// The words of the ask at a terminal, without its title and without the votes, which the console has in a pane beside.
+/// The words of the ask at a terminal, without its title and without votes and details, which the console has beside it.
 fn at_a_terminal(shown: &str) -> Vec<String> {
     let (_, ask) = shown.split_once("\n\n").expect("a title");
-    let sections = ask.split("\n\n").filter(|section| !section.starts_with("votes "));
+    let is_beside = |section: &&str| section.starts_with("votes ") || section.starts_with("details ");
+    let sections = ask.split("\n\n").filter(|section| !is_beside(section));
     words(sections.flat_map(str::lines).map(ToOwned::to_owned))
 }
 
@@ -88,7 +89,7 @@ fn words(lines: impl Iterator<Item = String>) -> Vec<String> {
     let instant = Regex::new(r"\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)(\.\d+)?Z").expect("right");
     let hash = Regex::new(r"\b([0-9a-f]{8})[0-9a-f]{56}\b").expect("right");
     let short = |line: String| hash.replace_all(&instant.replace_all(&line, "$1"), "$1").into_owned();
-    let is_word = |word: &&str| !["│", "|", "✓", "~", "◇"].contains(word);
+    let is_word = |word: &&str| !["│", "|", "✓", "~", "◇", "·"].contains(word);
     lines
         .map(short)
         .flat_map(|line| line.split_whitespace().filter(is_word).map(ToOwned::to_owned).collect::<Vec<_>>())

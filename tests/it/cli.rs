@@ -603,8 +603,8 @@ steps:
         &["gates", "--show", "g-1"],
         0,
         &[
-            "if yes      starts stage; after that can run: after, high; behind other gates: ship",
-            "if no       skips stage, after, high, ship\n            the run ends as rejected\n",
+            "if yes      starts now: stage\n            then: after\n            the gate high asks before: ship\n",
+            "if no       skips stage, after, high, ship; the run ends as rejected\n",
             "if nobody   no deadline",
         ],
     );

@@ -138,7 +138,7 @@ fn what_was_signed_elsewhere_counts_once_for_this_ask_alone() {
         "approve, by ann",
         "because    looked",
         "Ship it?",
-        "if yes      starts ship",
+        "if yes      starts now: ship",
         "not yet: answer.sig is missing",
     ] {
         assert!(read.contains(part), "{part}: {read}");

@@ -22,6 +22,7 @@ const SPELLING: AskSpelling = AskSpelling {
     at: spelled,
     hash: |digest| digest.to_string(),
     excerpt: (EXCERPT, "`cuelight audit export --evidence RUN -o DIR` writes the whole file"),
+    has_details: true,
 };
 
 fn spelled(at: Timestamp) -> String {

@@ -8,13 +8,13 @@ use super::{
     prose::{HEAD, Prose, foreign_pieces},
     state::Blob,
 };
-use crate::{Glyphs, Role, marks::word_of_risk};
+use crate::{Glyphs, Role};
 use cuelight_base::{Digest, Timestamp};
 use cuelight_engine::{Ask, Evidence};
 use cuelight_plan::Risk;
 use cuelight_projection::{
     AskContent, AskMark, AskPart, AskPiece, AskPlace, AskSection, AskSign, AskSpelling, AskTold, Care,
-    Fields, GateView, RunView, ask_rows, evidence_lines, risk_mark, vote_rows,
+    Fields, GateView, RunView, ask_details, ask_rows, evidence_lines, risk_mark, vote_rows,
 };
 use std::collections::BTreeMap;
 
@@ -24,8 +24,12 @@ pub(crate) use cuelight_projection::people_words as people;
 const EXCERPT: usize = 12;
 
 /// The spelling of the screen, where there is little room.
-const SPELLING: AskSpelling =
-    AskSpelling { at: Timestamp::clock, hash: Digest::short, excerpt: (EXCERPT, "v shows the whole file") };
+const SPELLING: AskSpelling = AskSpelling {
+    at: Timestamp::clock,
+    hash: Digest::short,
+    excerpt: (EXCERPT, "v shows the whole file"),
+    has_details: false,
+};
 
 /// Everything that the text of an ask is made from.
 pub(crate) struct Told<'a> {
@@ -69,6 +73,24 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
     out
 }
 
+/// Hashes, templates and declared effects, which `v` shows below the evidence.
+pub(super) fn details(gate: &GateView, blobs: &BTreeMap<Digest, Blob>, width: usize) -> Vec<(String, Role)> {
+    let content = |digest| content_of(blobs, digest);
+    let told = AskTold {
+        ask: &gate.ask,
+        gate: Some(gate),
+        run: None,
+        read: None,
+        content: &content,
+        spelling: AskSpelling { hash: Digest::to_string, ..SPELLING },
+    };
+    let mut out = Prose::new(width);
+    for row in ask_details(&told).into_iter().flat_map(|section| section.rows) {
+        out.foreign_at(row.head, HEAD, &row.words(), Role::Muted);
+    }
+    out.lines.iter().map(|line| (line.text(), Role::Muted)).collect()
+}
+
 /// Writes the votes and the remarks that came with them.
 pub(super) fn votes(out: &mut Prose, gate: &GateView, run: Option<&RunView>, glyphs: Glyphs) {
     let section = vote_rows(gate, run, SPELLING);
@@ -85,7 +107,12 @@ fn write(out: &mut Prose, section: &AskSection, glyphs: Glyphs) {
         let pieces: Vec<_> = row.pieces.iter().flat_map(|piece| drawn(piece, glyphs)).collect();
         let from = out.lines.len();
         match &row.place {
-            AskPlace::Beside => out.row(row.head, HEAD, &pieces),
+            AskPlace::Beside => {
+                out.row(row.head, HEAD, &pieces);
+                if let Some((_, role)) = out.lines.get_mut(from).and_then(|line| line.pieces.first_mut()) {
+                    *role = role_of(row.head_mark);
+                }
+            }
             AskPlace::Alone => out.row("", 0, &pieces),
             AskPlace::Under => out.row("", HEAD + 2, &pieces),
             AskPlace::Quoted => {
@@ -105,6 +132,7 @@ fn drawn(piece: &AskPiece, glyphs: Glyphs) -> Vec<(String, Role)> {
         AskMark::Sign(sign) => {
             let (sign, role) = match sign {
                 AskSign::Yes => (glyphs.pick("✓ ", "+ "), Role::Ok),
+                AskSign::Present => (glyphs.pick("· ", ". "), Role::Muted),
                 AskSign::No => (glyphs.pick("◇ ", "N "), Role::Warn),
                 AskSign::Problem => ("~ ", Role::Warn),
             };
@@ -185,7 +213,7 @@ pub(super) fn name_of(hash: Digest) -> String {
 
 /// The short word for a risk.
 pub(crate) fn risk_word(risk: Risk) -> &'static str {
-    word_of_risk(risk)
+    cuelight_projection::ask_risk_word(risk)
 }
 
 /// `you approved 12 before, after 41s each on the screen; 1 under 2s`

@@ -347,11 +347,12 @@ fn evidence(model: &mut Model) {
     let Some(gate) = gate.and_then(|gate| model.board.gate(gate)).cloned() else {
         return toast(model, "there is no evidence here", Role::Info);
     };
-    if gate.ask.evidence.is_empty() {
-        return toast(model, "this ask has no evidence", Role::Info);
-    }
     let width = usize::from(model.size.0.saturating_sub(8));
-    let lines = super::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
-    let title = format!("evidence · {} {}", gate.id, cuelight_base::safe_text(&gate.ask.step));
+    let mut lines = super::evidence::whole(&gate.ask, &model.gates.blobs, width, model.look.glyphs);
+    lines.extend(super::ask_text::details(&gate, &model.gates.blobs, width));
+    if lines.is_empty() {
+        return toast(model, "this ask shows no evidence and calls nothing", Role::Info);
+    }
+    let title = format!("evidence and hashes · {} {}", gate.id, cuelight_base::safe_text(&gate.ask.step));
     model.overlay = Some(Overlay::Text(Sheetlet { title, lines, top: 0 }));
 }

@@ -14,7 +14,7 @@ use crate::{
     put, put_right,
     view::{
         canvas::{Canvas, main_pane},
-        pieces::{Column, Pieces, columns, put_cell, put_pieces, width_of},
+        pieces::{Column, Pieces, columns, put_cell, put_pieces, width_of, wrapped},
     },
 };
 use cuelight_base::{Timestamp, counted, safe_text};
@@ -70,12 +70,11 @@ fn table(canvas: &Canvas<'_>, area: Rect, rows: Rect, buf: &mut Buffer) {
         area.width.saturating_sub(4),
         &[
             ("GATE", 6, false),
-            ("RUN", 6, false),
-            ("STEP", 0, false),
             ("RISK", 6, false),
-            ("QUORUM", 6, false),
-            ("WAITS", 5, false),
-            ("THEN", 15, false),
+            ("QUESTION", 0, false),
+            ("VOTES", 6, false),
+            ("AGE", 4, false),
+            ("THEN", 14, false),
         ],
     );
     for column in &table {
@@ -110,11 +109,10 @@ fn table_row(canvas: &Canvas<'_>, row: &InboxRow, table: &[Column], place: Rect,
     for column in table {
         let (cell, style) = match column.title {
             "GATE" => (name(row), text),
-            "RUN" => (row.run.to_string(), text),
-            "STEP" => (safe_text(&row.step_id), text),
+            "QUESTION" => (format!("{}: {}", safe_text(&row.workflow), question(canvas, row)), text),
             "RISK" => (risk_word(row.risk).to_owned(), canvas.style(role_of_risk(row.risk))),
-            "QUORUM" => (quorum(canvas, row), muted),
-            "WAITS" => (age(canvas.model.now.since(row.since)), muted),
+            "VOTES" => (quorum(canvas, row), muted),
+            "AGE" => (age(canvas.model.now.since(row.since)), muted),
             _ => {
                 let (words, role) = then(canvas, row);
                 (words, canvas.style(role))
@@ -185,23 +183,21 @@ fn card(canvas: &Canvas<'_>, row: &InboxRow, place: Rect, buf: &mut Buffer) {
     let style = |role: Role| base.patch(canvas.style(role));
     let (then, then_role) = then(canvas, row);
     let quorum = quorum(canvas, row);
+    let asked = wrapped(&question(canvas, row), usize::from(place.width.saturating_sub(4)));
     let lines: [Pieces; 4] = [
         vec![
             (mark.sign(canvas.glyphs).to_owned(), base.patch(mark.style(canvas.theme))),
             (chosen(canvas, row).to_owned(), style(Role::Title)),
             (format!("{}  ", name(row)), style(Role::Title)),
-            (safe_text(&row.step_id), style(Role::Text)),
-        ],
-        vec![
-            (format!("  {}  ", safe_text(&row.workflow)), style(Role::Muted)),
-            (row.run.to_string(), style(Role::Muted)),
-        ],
-        vec![
-            ("  risk ".to_owned(), style(Role::Muted)),
             (risk_word(row.risk).to_owned(), style(role_of_risk(row.risk))),
-            (format!("   {quorum}   {}", age(canvas.model.now.since(row.since))), style(Role::Muted)),
+            (format!("  {}  {}", row.run, safe_text(&row.workflow)), style(Role::Muted)),
         ],
-        vec![(format!("  {then}"), style(then_role))],
+        vec![(format!("  {}", asked.first().map_or("", String::as_str)), style(Role::Text))],
+        vec![(format!("  {}", asked.get(1).map_or("", String::as_str)), style(Role::Text))],
+        vec![
+            (format!("  {quorum}  {}  ", age(canvas.model.now.since(row.since))), style(Role::Muted)),
+            (then, style(then_role)),
+        ],
     ];
     for (index, line) in lines.iter().enumerate() {
         let y = place.y + u16::try_from(index).unwrap_or(0);
@@ -235,6 +231,17 @@ fn decided(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
             (safe_text(&by), canvas.style(Role::Muted)),
         ];
         put_pieces(buf, area, (area.x + 1, y), &line, canvas.glyphs);
+    }
+}
+
+/// The question of a row, on one line.
+fn question(canvas: &Canvas<'_>, row: &InboxRow) -> String {
+    let step = safe_text(&row.step_id);
+    match row.what {
+        Attention::Gate(_) | Attention::Review(..) => gate_of(row.what, &canvas.model.board)
+            .map_or(step, |gate| safe_text(gate.ask.prompt.lines().next().unwrap_or_default())),
+        Attention::Doubt => format!("what became of {step}?"),
+        Attention::StuckUndo => format!("the undo of {step} is stuck"),
     }
 }
 
@@ -285,6 +292,10 @@ fn then(canvas: &Canvas<'_>, row: &InboxRow) -> (String, Role) {
     }
     if model.gates.changed.contains(&id) {
         return ("changed".to_owned(), Role::Warn);
+    }
+    if gate.is_changed {
+        let left = gate.ask.expires_at.map(|at| format!(", {}", age(at.since(model.now))));
+        return (format!("CHANGED{}", left.unwrap_or_default()), Role::Warn);
     }
     (gate.then_words(model.now, age), Role::Muted)
 }
@@ -362,7 +373,7 @@ fn title(canvas: &Canvas<'_>, row: &InboxRow) -> String {
     match row.what {
         Attention::Gate(id) => {
             let ask = canvas.model.board.gate(id).map_or_else(String::new, |gate| name_of(gate.hash));
-            format!("{id} {step} {dot} {run} {dot} ask {ask}")
+            format!("{id} {dot} ask {ask} {dot} {run} {}", safe_text(&row.workflow))
         }
         Attention::Doubt => format!("{step} {dot} {run} {dot} in doubt"),
         Attention::StuckUndo => format!("{step} {dot} {run} {dot} its undo is stuck"),

@@ -7,7 +7,7 @@ use super::state::{Basis, Picture};
 use crate::{
     DagGraph, DagNode, DagView, FoldKind, Layout, Mark, Shown,
     dag::{Beside, fold, layout},
-    marks::{age, mark_of_step, word_of_risk},
+    marks::{age, mark_of_step},
 };
 use cuelight_base::{Span, StepIx, Timestamp};
 use cuelight_engine::WaitReason;
@@ -238,7 +238,7 @@ fn asks_of(scene: &Scene, step: StepIx) -> Vec<String> {
     let waits = age(now.since(gate.ask.opened_at));
     let (has, needed) = (gate.approvals().count(), gate.needed());
     vec![
-        format!("{} risk", word_of_risk(gate.ask.risk)),
+        format!("{} risk", cuelight_projection::ask_risk_word(gate.ask.risk)),
         format!("{}   waits {waits}   {has} of {}", gate.id, cuelight_base::counted(needed, "vote", "votes")),
         gate.ask.prompt.lines().next().unwrap_or_default().to_owned(),
     ]

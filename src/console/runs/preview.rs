@@ -3,7 +3,7 @@
 
 use crate::{
     DagView, Mark, Role, dag, gauge, layout,
-    marks::{age, mark_of_gate, mark_of_step, word_of_risk, word_of_run},
+    marks::{age, mark_of_gate, mark_of_step, word_of_run},
     pane,
     view::{
         canvas::Canvas,
@@ -158,7 +158,7 @@ fn gate_now(canvas: &Canvas<'_>, gate: &GateView, run: &RunView) -> Pieces {
     let mark = mark_of_gate(gate, canvas.model.now);
     let (agreed, needed) = (gate.approvals().count(), gate.needed());
     let waits = age(canvas.model.now.since(gate.ask.opened_at));
-    let risk = word_of_risk(gate.ask.risk);
+    let risk = cuelight_projection::ask_risk_word(gate.ask.risk);
     vec![
         (format!("{} ", mark.sign(canvas.glyphs)), mark.style(canvas.theme)),
         (run.step_id(gate.step), canvas.style(Role::Gate)),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Intent, Mark, Model, Query, Role, View, Wish, layout,
-    marks::{mark_of_run, word_of_risk, word_of_run},
+    marks::{mark_of_run, word_of_run},
     model::PromptKind,
     searches::OF_RUNS,
     update::{moving, places, toast},
@@ -103,7 +103,7 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
 
 /// The risks of a run's open gates, in words.
 fn risks(board: &Board, run: RunId) -> String {
-    let words: Vec<&str> = board.open_gates_of(run).map(|gate| word_of_risk(gate.ask.risk)).collect();
+    let words: Vec<&str> = board.open_gates_of(run).map(|gate| cuelight_projection::ask_risk_word(gate.ask.risk)).collect();
     words.join(" ")
 }
 

@@ -1,10 +1,11 @@
-//! The calls that an approval releases, in rows: each whole, with its files, its environment and its fallbacks.
+//! The calls that an approval releases, in rows: each whole, copies of one step once with what they differ in. Hashes and
+//! templates are left to `details`.
 
-use super::{AskMark, AskPart, AskPiece, AskSection, AskTold};
-use crate::{call_files, command_line, names_in_words, snapshot_files, undo_words};
+use super::row::{AskMark, AskPart, AskPiece, AskSection, AskTold};
+use crate::{NOT_CHECKED, call_files, command_line, names_in_words, script_of, snapshot_files};
 use cuelight_base::{Launch, TextPart, counted};
 use cuelight_engine::{FileFact, Later, WillRun, WillWrite};
-use cuelight_plan::EffectClass;
+use std::collections::BTreeSet;
 
 pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
     let ask = told.ask;
@@ -31,15 +32,15 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
         section.text("will run", none, AskMark::Muted);
         out.push(section);
     }
-    for (index, call) in ask.will_run.iter().enumerate() {
+    for copies in ask.will_run.chunk_by(is_copy) {
         let mut section = next();
-        section.is_apart |= index > 0;
-        one_call(&mut section, call, told);
+        section.is_apart |= !out.is_empty();
+        calls(&mut section, copies);
         out.push(section);
     }
-    for (index, write) in ask.writes.iter().enumerate() {
+    for write in &ask.writes {
         let mut section = next();
-        section.is_apart |= index > 0 || !ask.will_run.is_empty();
+        section.is_apart |= !out.is_empty();
         one_write(&mut section, write);
         out.push(section);
     }
@@ -58,47 +59,154 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
     }
     if !ask.later.is_empty() {
         let mut section = next();
-        later(&mut section, told);
+        later(&mut section, &ask.later);
         out.push(section);
+    }
+    out.extend(unchecked(told));
+    out
+}
+
+/// True of two copies of one step whose calls differ in values alone: words, variables, inputs of a tool.
+fn is_copy(one: &WillRun, other: &WillRun) -> bool {
+    let step = |call: &WillRun| call.step.rsplit_once('[').map(|(step, _)| step.to_owned());
+    let mut like = one.clone();
+    like.step.clone_from(&other.step);
+    like.launch_hash = other.launch_hash;
+    if like.launch.argv.len() == other.launch.argv.len() {
+        like.launch.argv.clone_from(&other.launch.argv);
+    }
+    if names(&like.launch) == names(&other.launch) {
+        like.launch.env.clone_from(&other.launch.env);
+    }
+    if let (Some(tool), Some(others)) = (&mut like.launch.tool, &other.launch.tool)
+        && tool.input.keys().eq(others.input.keys())
+    {
+        tool.input.clone_from(&others.input);
+    }
+    step(one).is_some() && step(one) == step(other) && one.fallback.is_empty() && like == *other
+}
+
+fn names(launch: &Launch) -> Vec<&str> {
+    launch.env.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+/// Calls of one step, or one call.
+fn calls(out: &mut AskSection, copies: &[WillRun]) {
+    let Some(call) = copies.first() else { return };
+    let steps: Vec<String> = copies.iter().map(|call| call.step.clone()).collect();
+    let many = if copies.len() > 1 { format!(", {} copies", copies.len()) } else { String::new() };
+    out.text("will run", format!("{}{many}", names_in_words(&steps)), AskMark::Title);
+    if !call.choice.is_empty() {
+        out.text("  chosen", &call.choice, AskMark::Caution);
+    }
+    let has_one_command = copies.iter().all(|copy| copy.launch.argv == call.launch.argv);
+    for copy in if has_one_command { &copies[..1] } else { copies } {
+        command(out, "", &copy.launch);
+    }
+    for line in call.launch.http.iter().flat_map(|http| http.lines()) {
+        out.text("  sends", line, AskMark::Plain);
+    }
+    for line in call.launch.model.iter().flat_map(|model| model.lines()) {
+        out.text("  asks", line, AskMark::Plain);
+    }
+    if let Some(tool) = &call.launch.tool {
+        out.text("  tool", tool.id(), AskMark::Plain);
+        for name in tool.input.keys() {
+            let of = |copy: &WillRun| Some(copy.launch.tool.as_ref()?.input.get(name)?.to_string());
+            let values = values(copies, of, |value| vec![AskPiece::new(value, AskMark::Plain)]);
+            out.row("  given", [vec![AskPiece::new(format!("{name} = "), AskMark::Plain)], values].concat());
+        }
+    }
+    executes(out, &call.files, Some(&call.launch));
+    if call.may_be_cached {
+        let words = "a cached result of the same call with the same files, also of another run, may be used in its place";
+        out.text("  cache", words, AskMark::Caution);
+    }
+    for (index, (name, _)) in call.launch.env.iter().enumerate() {
+        let of = |copy: &WillRun| Some(copy.launch.env.get(index)?.1.clone());
+        let parts = |parts: Vec<TextPart>| parts.iter().map(part).collect();
+        let values = values(copies, of, parts);
+        out.row("  with", [vec![AskPiece::new(format!("{name}="), AskMark::Plain)], values].concat());
+    }
+    if let Some(directory) = &call.launch.dir {
+        out.text("  in", directory, AskMark::Plain);
+    }
+    if let Some(limits) = call.launch.bounds() {
+        out.text("  limits", limits, AskMark::Plain);
+    }
+    for other in &call.fallback {
+        command(out, "if failed", &other.launch);
+        for line in other.launch.http.iter().flat_map(|http| http.lines()) {
+            out.text("  sends", line, AskMark::Plain);
+        }
+        // The fallback is asked the same; only the model differs.
+        for line in other.launch.model.iter().flat_map(|model| model.who()) {
+            out.text("  asks", line, AskMark::Plain);
+        }
+        executes(out, &other.files, Some(&other.launch));
+    }
+}
+
+fn part(part: &TextPart) -> AskPiece {
+    match part {
+        TextPart::Text(text) => AskPiece::new(text, AskMark::Plain),
+        TextPart::Secret(name) => AskPiece::new(format!("<secret {name}>"), AskMark::Waits),
+    }
+}
+
+/// The value that all copies share, or that of each, in the order of the copies.
+fn values<T: PartialEq>(
+    copies: &[WillRun],
+    of: impl Fn(&WillRun) -> Option<T>,
+    pieces: impl Fn(T) -> Vec<AskPiece>,
+) -> Vec<AskPiece> {
+    let mut values: Vec<T> = copies.iter().filter_map(of).collect();
+    let is_shared = values.windows(2).all(|pair| pair[0] == pair[1]);
+    values.truncate(if is_shared { 1 } else { values.len() });
+    let mut out = Vec::new();
+    for value in values {
+        if !out.is_empty() {
+            out.push(AskPiece::new(" | ", AskMark::Muted));
+        }
+        out.extend(pieces(value));
+    }
+    if !is_shared {
+        out.push(AskPiece::new("   one a copy, in their order", AskMark::Muted));
     }
     out
 }
 
-fn later(out: &mut AskSection, told: &AskTold<'_>) {
-    let ask = told.ask;
-    // Copies have one template, which is told once.
-    let like = |a: &Later, b: &Later| {
-        (&a.kind, a.template, a.may_be_cached) == (&b.kind, b.template, b.may_be_cached)
-    };
-    let words = |them: &[Later]| {
-        let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
-        let one = &them[0];
-        let of = match one.candidates.as_slice() {
-            [how, tools @ ..] => format!(", one of {}, {how}", tools.join(" ")),
-            [] => String::new(),
-        };
-        let cached = if one.may_be_cached { ", or a cached result" } else { "" };
-        format!(
-            "{} ({}, template {}{of}{cached})",
-            names_in_words(&names),
-            one.kind,
-            (told.spelling.hash)(&one.template)
-        )
-    };
-    let text = ask.later.chunk_by(like).map(words).collect::<Vec<_>>().join(", ");
-    out.text("later", text, AskMark::Plain);
-    out.text(
-        "",
-        "NOT CHECKED: commands known only at the start; their text in the workflow file is bound",
-        AskMark::Muted,
-    );
-    let mut files: Vec<FileFact> = Vec::new();
-    for file in ask.later.iter().flat_map(|later| &later.files) {
-        if !files.contains(file) {
-            files.push(file.clone());
-        }
+fn command(out: &mut AskSection, head: &'static str, launch: &Launch) {
+    let text = script_of(launch).map_or_else(|| command_line(launch), ToOwned::to_owned);
+    for (index, line) in text.trim_end_matches('\n').split('\n').enumerate() {
+        let prompt = if index == 0 { "$ " } else { "  " };
+        let pieces = vec![AskPiece::new(prompt, AskMark::Muted), AskPiece::new(line, AskMark::Command)];
+        out.row(if index == 0 { head } else { "" }, pieces);
     }
-    executes(out, &files, told);
+}
+
+/// The files that are executed in one row, and each with a problem, or only named, in its own.
+///
+/// The shell of a script is left to the details: every script has it.
+fn executes(out: &mut AskSection, files: &[FileFact], launch: Option<&Launch>) {
+    let is_shell = |file: &FileFact| {
+        launch.is_some_and(|launch| script_of(launch).is_some() && file.path.ends_with("/bash"))
+    };
+    let (known, others): (Vec<FileFact>, Vec<FileFact>) =
+        files.iter().cloned().partition(|file| file.is_bound() && file.digest.is_some());
+    let paths: Vec<&str> =
+        known.iter().filter(|file| !is_shell(file)).map(|file| file.path.as_str()).collect();
+    if !paths.is_empty() {
+        out.text("  program", paths.join(", "), AskMark::Plain);
+    }
+    for (head, text) in call_files(&others, |_| String::new()) {
+        let head = match head {
+            "names" => "  names",
+            "directory" => "  folder",
+            _ => "  program",
+        };
+        out.text(head, text, AskMark::Caution);
+    }
 }
 
 /// The values that a step sets, or the message that it sends, each value whole.
@@ -134,79 +242,48 @@ fn scope_meaning(scope: &str) -> &'static str {
     }
 }
 
-fn one_call(out: &mut AskSection, call: &WillRun, told: &AskTold<'_>) {
-    out.text("will run", &call.step, AskMark::Title);
-    if !call.choice.is_empty() {
-        out.text("  chosen", &call.choice, AskMark::Caution);
-    }
-    command(out, "", &call.launch);
-    for line in call.launch.http.iter().flat_map(|http| http.lines()) {
-        out.text("  sends", line, AskMark::Plain);
-    }
-    for line in call.launch.model.iter().flat_map(|model| model.lines()) {
-        out.text("  asks", line, AskMark::Plain);
-    }
-    if let Some(tool) = &call.launch.tool {
-        let definition = (told.spelling.hash)(&tool.definition);
-        out.text("  tool", format!("{}, definition {definition}", tool.id()), AskMark::Plain);
-        for (name, value) in &tool.input {
-            out.text("  given", format!("{name} = {value}"), AskMark::Plain);
+/// Steps whose calls are known only when they start.
+fn later(out: &mut AskSection, list: &[Later]) {
+    let like = |a: &Later, b: &Later| (a.may_be_cached, &a.candidates) == (b.may_be_cached, &b.candidates);
+    let words = |them: &[Later]| {
+        let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
+        let of = match them[0].candidates.as_slice() {
+            [how, tools @ ..] => format!(" (one of {}, {how})", tools.join(" ")),
+            [] => String::new(),
+        };
+        let cached = if them[0].may_be_cached { " (or a cached result)" } else { "" };
+        format!("{}{of}{cached}", names_in_words(&names))
+    };
+    out.text("later", list.chunk_by(like).map(words).collect::<Vec<_>>().join(", "), AskMark::Plain);
+    let mut files: Vec<FileFact> = Vec::new();
+    for file in list.iter().flat_map(|later| &later.files) {
+        if !files.contains(file) {
+            files.push(file.clone());
         }
     }
-    executes(out, &call.files, told);
-    if call.may_be_cached {
-        let words = "a cached result of the same call with the same files, also of another run, may be used in its place";
-        out.text("  cache", words, AskMark::Caution);
-    }
-    for (name, parts) in &call.launch.env {
-        let mut pieces = vec![AskPiece::new(format!("{name}="), AskMark::Plain)];
-        pieces.extend(parts.iter().map(|part| match part {
-            TextPart::Text(text) => AskPiece::new(text, AskMark::Plain),
-            TextPart::Secret(name) => AskPiece::new(format!("<secret {name}>"), AskMark::Waits),
-        }));
-        out.row("  with", pieces);
-    }
-    out.text("  in", call.launch.dir.as_deref().unwrap_or("the workspace"), AskMark::Plain);
-    if let Some(limits) = call.launch.bounds() {
-        out.text("  limits", limits, AskMark::Plain);
-    }
-    out.text("  effect", effect_words(call.effect), AskMark::Plain);
-    let mark = if call.undo == "yes" { AskMark::Good } else { AskMark::Caution };
-    out.text("  undo", undo_words(&call.undo), mark);
-    for other in &call.fallback {
-        command(out, "if failed", &other.launch);
-        for line in other.launch.http.iter().flat_map(|http| http.lines()) {
-            out.text("  sends", line, AskMark::Plain);
-        }
-        // The fallback is asked the same; only the model differs.
-        for line in other.launch.model.iter().flat_map(|model| model.who()) {
-            out.text("  asks", line, AskMark::Plain);
-        }
-        executes(out, &other.files, told);
-    }
+    executes(out, &files, None);
 }
 
-/// The meaning of a crash in the middle of a step, as its author declares it.
-const fn effect_words(effect: EffectClass) -> &'static str {
-    match effect {
-        EffectClass::Pure => "pure, as declared: changes nothing outside",
-        EffectClass::Idempotent => "idempotent, as declared: safe to repeat",
-        EffectClass::Keyed => "keyed, as declared: the other side drops a second call",
-        EffectClass::Queryable => "queryable, as declared: a check says whether it happened",
-        EffectClass::Once => "once: a crash in the middle needs a person",
+/// The parts that the approval does not cover, said once for all calls.
+fn unchecked(told: &AskTold<'_>) -> Option<AskSection> {
+    let ask = told.ask;
+    let mut out = AskSection::of(AskPart::Calls, false);
+    if !ask.later.is_empty() {
+        let text = "the commands of later steps, known only when they start; their text in the workflow file is checked";
+        out.text("", format!("{NOT_CHECKED}: {text}"), AskMark::Muted);
     }
-}
-
-fn command(out: &mut AskSection, head: &'static str, launch: &Launch) {
-    for (index, line) in command_line(launch).split('\n').enumerate() {
-        let prompt = if index == 0 { "$ " } else { "  " };
-        let pieces = vec![AskPiece::new(prompt, AskMark::Muted), AskPiece::new(line, AskMark::Command)];
-        out.row(if index == 0 { head } else { "" }, pieces);
+    let calls = ask.will_run.iter().map(|call| &call.files);
+    let fallbacks = ask.will_run.iter().flat_map(|call| call.fallback.iter().map(|other| &other.files));
+    let files: BTreeSet<&str> = calls
+        .chain(fallbacks)
+        .chain(ask.later.iter().map(|later| &later.files))
+        .flatten()
+        .map(|file| file.path.as_str())
+        .collect();
+    if !files.is_empty() {
+        let which = if ask.snapshot.is_empty() { "files" } else { "files outside of the snapshot" };
+        let text = format!("{NOT_CHECKED}: {which} that programs read or start while they run");
+        out.text("", text, AskMark::Muted);
     }
-}
-
-fn executes(out: &mut AskSection, files: &[FileFact], told: &AskTold<'_>) {
-    for (head, text) in call_files(files, !told.ask.snapshot.is_empty(), told.spelling.hash) {
-        out.text(head, text, AskMark::Muted);
-    }
+    (!out.rows.is_empty()).then_some(out)
 }

@@ -370,7 +370,7 @@ fn the_dialog_of_an_approval_says_what_the_ask_starts_and_what_is_before_it() {
     let text: Vec<String> = dialog_text(&console).split_whitespace().map(str::to_owned).collect();
     let text = text.join(" ").replace("║ │ ║ ", "").replace("║ ", "");
     assert!(!text.contains("no step starts or ends"), "{text}");
-    for part in ["nothing yet; once nobody is", "missing it starts pay_out"] {
+    for part in ["if yes starts now: pay_out", "nothing yet: others have to approve as well"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -1024,7 +1024,7 @@ fn a_gate_that_is_opened_from_elsewhere_is_the_one_under_the_cursor() {
     drop(console.press("enter"));
     assert!(console.text().contains("rotate_prod_keys"), "{}", console.text());
     drop(console.press("enter"));
-    assert!(console.text().contains("─ g-2 rotate_prod_keys"), "{}", console.text());
+    assert!(console.text().contains("─ g-2 · ask #"), "{}", console.text());
 }
 
 /// As many parameters as a form can have, long names, a long question and a long command.
@@ -1068,10 +1068,9 @@ fn shows_what_it_is_about(console: &mut Console, about: &str, count: usize) {
         "question ",
         "Release it all?",
         "risk ",
-        "normal (externally-",
-        "will run ",
-        "deploy --share",
-        "no undo of ",
+        "normal: only others can undo",
+        "if yes ",
+        "starts now: deploy",
         "Esc  Back",
     ];
     let mut seen = BTreeSet::new();

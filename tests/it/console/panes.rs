@@ -66,9 +66,9 @@ fn a_pane_is_made_big_and_small_and_as_it_was() {
 #[test]
 fn an_ask_that_has_the_whole_screen_is_read_to_its_end_before_it_is_answered() {
     let mut console = Console::of_afternoon(160, 48);
-    drop(console.press("3 _"));
     let (_, height) = console.model.size;
     let _ = console.send(Message::Resize { width: 160, height: 16 });
+    drop(console.press("3 _"));
     drop(console.press("a"));
     assert!(console.text().contains("not approvable until seen"), "{}", console.text());
     let _ = console.send(Message::Resize { width: 160, height });
@@ -129,7 +129,7 @@ fn tab_goes_to_the_lower_panes_of_runs_and_enter_opens_what_is_under_the_cursor(
     assert_eq!(console.model.mode().word(), "NORMAL", "no run is under the cursor here");
     drop(console.press("enter"));
     assert!(
-        console.text().contains("▐ 3 Gates 2 ▌") && console.text().contains("─ g-2 rotate"),
+        console.text().contains("▐ 3 Gates 2 ▌") && console.text().contains("─ g-2 · ask #"),
         "{}",
         console.text()
     );

@@ -27,25 +27,24 @@ pub(super) fn of_answer(
     let mut lines = lines_beside(told, events, run);
     match decision.verdict {
         Verdict::Reject => lines.extend(gate.no_words(run)),
-        Verdict::Approve => lines.push(when_approved(gate, events, run)),
+        Verdict::Approve => lines.extend(when_approved(gate, events)),
         Verdict::SendBack => lines.push(format!("closes {}", gate.id)),
     }
     lines
 }
 
-/// The steps that an approval starts, and what comes before they start.
-fn when_approved(gate: &GateView, events: &[Event], run: Option<&RunView>) -> String {
-    let then = gate.yes_words(run);
+/// The events before the steps that an approval starts; the facts of the dialog name the steps.
+fn when_approved(gate: &GateView, events: &[Event]) -> Option<String> {
     let has = |is: fn(&GateEvent) -> bool| {
         events.iter().any(|event| matches!(&event.fact, Fact::Gate(_, _, _, event) if is(event)))
     };
     match () {
-        () if has(|event| matches!(event, GateEvent::Armed { .. })) => format!("then it {then}"),
-        () if has(|event| matches!(event, GateEvent::Resolved { .. })) => then,
+        () if has(|event| matches!(event, GateEvent::Armed { .. })) => None,
+        () if has(|event| matches!(event, GateEvent::Resolved { .. })) => Some(format!("closes {}", gate.id)),
         () if has(|event| matches!(event, GateEvent::Agreed { .. })) => {
-            format!("the approved files are checked, then it {then}")
+            Some("first the approved files are checked".to_owned())
         }
-        () => format!("nothing yet; once nobody is missing it {then}"),
+        () => Some("nothing yet: others have to approve as well".to_owned()),
     }
 }
 

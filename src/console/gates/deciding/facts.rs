@@ -5,8 +5,9 @@ use crate::{
     dialog::state::fact,
     gates::ask_text::{name_of, people, role_of_risk},
 };
+use cuelight_base::counted;
 use cuelight_engine::Ask;
-use cuelight_projection::{GateView, command_line, risk_words};
+use cuelight_projection::{GateView, ask_risk_word, command_line, script_of, undo_line};
 
 /// A fact that no form and no small screen folds away.
 fn kept(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
@@ -16,12 +17,26 @@ fn kept(name: &str, text: impl Into<String>, role: Role) -> DialogFact {
 pub(super) fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
     const CALLS_MAX: usize = 2;
     let ask = &gate.ask;
+    let risk = ask_risk_word(ask.risk);
+    let undo = undo_line(ask);
+    let undo = if undo.is_empty() { risk.to_owned() } else { format!("{risk}: {undo}") };
     let mut facts = vec![
         kept("question", ask.prompt.lines().next().unwrap_or_default(), Role::Title),
-        kept("risk", risk_words(ask.risk), role_of_risk(ask.risk)),
+        kept("risk", undo, role_of_risk(ask.risk)),
     ];
+    let run = model.board.run(gate.run).map(|run| &**run);
+    for (index, line) in gate.yes_lines(run).into_iter().enumerate() {
+        facts.push(kept(if index == 0 { "if yes" } else { "" }, line, Role::Text));
+    }
     for call in ask.will_run.iter().take(CALLS_MAX) {
-        facts.push(kept("will run", command_line(&call.launch), Role::Info));
+        let text = script_of(&call.launch).map_or_else(|| command_line(&call.launch), ToOwned::to_owned);
+        let mut lines = text.trim().lines();
+        let first = lines.next().unwrap_or_default();
+        let more = match lines.count() {
+            0 => String::new(),
+            more => format!("   and {}", counted(more, "line", "lines")),
+        };
+        facts.push(fact("will run", format!("{first}{more}"), Role::Info));
     }
     for write in ask.writes.iter().take(CALLS_MAX) {
         let names: Vec<&str> = write.values.keys().map(String::as_str).collect();
@@ -32,25 +47,9 @@ pub(super) fn approving(model: &Model, gate: &GateView) -> Vec<DialogFact> {
         };
         facts.push(kept(head, text, Role::Info));
     }
-    if ask.writes.len() > CALLS_MAX {
-        facts.push(kept("", format!("and {} more, as read", ask.writes.len() - CALLS_MAX), Role::Info));
-    }
-    match ask.will_run.len() {
-        0 if !ask.writes.is_empty() => {}
-        0 => facts.push(kept("will run", "no command directly behind this gate", Role::Muted)),
-        more if more > CALLS_MAX => {
-            facts.push(kept("", format!("and {} more, as read", more - CALLS_MAX), Role::Info))
-        }
-        _ => {}
-    }
-    let fixed: Vec<&str> = ask
-        .will_run
-        .iter()
-        .filter(|will_run| will_run.undo != "yes")
-        .map(|will_run| will_run.step.as_str())
-        .collect();
-    if !fixed.is_empty() {
-        facts.push(kept("no undo of", fixed.join(", "), Role::Warn));
+    let more = ask.will_run.len().saturating_sub(CALLS_MAX) + ask.writes.len().saturating_sub(CALLS_MAX);
+    if more > 0 {
+        facts.push(kept("", format!("and {more} more, as read"), Role::Info));
     }
     let seen = format!("what you saw: ask {} ({})", name_of(gate.hash), ask.opened_at.clock());
     facts.push(fact("approves", seen, Role::Text));

@@ -1,0 +1,167 @@
+//! The differences of an ask from the one that was read before it, and from the one that was approved last: first those
+//! of the calls, which an approver should not miss.
+
+use super::row::{AskMark, AskPart, AskPiece, AskSection, AskTold};
+use crate::{AskChange, ask_diff};
+use cuelight_base::{Value, shorten};
+use cuelight_engine::Ask;
+use similar::{ChangeTag, TextDiff};
+
+/// Characters shown of a changed value. The ask shows the whole value in its own place.
+const CHANGE_MAX: usize = 160;
+/// Two values of at most so many characters stand on one row.
+const BESIDE_MAX: usize = 24;
+/// Lines shown of a text that has changed.
+const LINES_MAX: usize = 8;
+/// Changes shown of what a run shows and asks; those of what it calls are all shown.
+const OTHERS_MAX: usize = 6;
+
+pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
+    let mut sections = Vec::new();
+    let gate = told.gate;
+    if let Some(why) = gate.and_then(|gate| gate.asked_anew.as_ref()) {
+        let mut out = AskSection::of(AskPart::Question, false);
+        out.text("again", format!("asked again in epoch {}: {why}", told.ask.epoch), AskMark::Caution);
+        sections.push(out);
+    }
+    if let Some(before) = told.read.or(gate.and_then(|gate| gate.previous.as_deref())) {
+        let mut out = AskSection::of(AskPart::Changes, false);
+        let found = Found::between(before, told.ask);
+        if found.is_empty() {
+            out.text("changes", "none that the ask shows", AskMark::Muted);
+        }
+        found.write(&mut out, "changes");
+        sections.push(out);
+    }
+    sections.extend(last_time(told));
+    sections
+}
+
+fn last_time(told: &AskTold<'_>) -> Option<AskSection> {
+    let approved = told.gate?.last_approved.as_ref()?;
+    let mut out = AskSection::of(AskPart::Changes, false);
+    let (run, by, at) = (approved.ask.run, approved.by.join(", "), (told.spelling.at)(approved.at));
+    let found = Found::between(&approved.ask, told.ask);
+    if found.is_empty() {
+        out.text("last time", format!("the same, approved by {by} in {run}, {at}"), AskMark::Good);
+        return Some(out);
+    }
+    if found.calls.is_empty() {
+        let text = format!("calls the same; approved by {by} in {run}, {at}; differs:");
+        out.text("last time", text, AskMark::Plain);
+    } else {
+        out.text("CHANGED", format!("since {by} approved it in {run}, {at}:"), AskMark::Caution);
+        out.rows[0].head_mark = AskMark::Caution;
+    }
+    found.write(&mut out, "");
+    Some(out)
+}
+
+/// Differences of two asks, apart by whether they concern what an approval lets run.
+struct Found {
+    calls: Vec<AskChange>,
+    others: Vec<AskChange>,
+}
+
+impl Found {
+    fn between(before: &Ask, now: &Ask) -> Self {
+        let all = ask_diff(before, now);
+        // The hash of a call says nothing beside what has changed in it.
+        let says_more = |change: &AskChange| {
+            let call = change.path.strip_suffix("launch_hash");
+            call.is_none_or(|call| {
+                !all.iter().any(|other| other.path != change.path && other.path.starts_with(call))
+            })
+        };
+        // So does that of evidence, and its length.
+        let is_shown = |change: &AskChange| {
+            let text = |ending: &str| change.path.strip_suffix(ending).map(|item| format!("{item}.text"));
+            let text = text(".digest").or_else(|| text(".bytes"));
+            !text.is_some_and(|text| all.iter().any(|other| other.path == text))
+        };
+        let told = all.iter().filter(|change| says_more(change) && is_shown(change)).cloned();
+        let (calls, others) = told.partition(AskChange::is_of_calls);
+        Self { calls, others }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.others.is_empty()
+    }
+
+    fn write(&self, out: &mut AskSection, head: &'static str) {
+        let mut head = head;
+        // Several fields of one thing have one sentence.
+        let mut last = None;
+        let mut rows = 0;
+        for change in self.calls.iter().chain(&self.others) {
+            let told = change.words();
+            if last.as_ref() == Some(&told) {
+                continue;
+            }
+            rows += usize::from(!change.is_of_calls());
+            if rows <= OTHERS_MAX {
+                one(out, std::mem::take(&mut head), change, &told);
+            }
+            last = Some(told);
+        }
+        if rows > OTHERS_MAX {
+            let more = format!("and {} more, in what it shows and asks", rows - OTHERS_MAX);
+            out.text("", more, AskMark::Muted);
+        }
+    }
+}
+
+fn one(
+    out: &mut AskSection,
+    head: &'static str,
+    change: &AskChange,
+    (words, values): &(String, [Option<String>; 2]),
+) {
+    if let (Some(Value::String(before)), Some(Value::String(after))) = (&change.before, &change.after)
+        && [before, after].iter().any(|text| text.contains('\n'))
+    {
+        return lines(out, (head, words), before, after);
+    }
+    match values {
+        [Some(before), Some(after)]
+            if before.chars().count() <= BESIDE_MAX && after.chars().count() <= BESIDE_MAX =>
+        {
+            let pieces = vec![
+                AskPiece::new(format!("{words}: "), AskMark::Plain),
+                AskPiece::new(before, AskMark::Removed),
+                AskPiece::new(" is now ", AskMark::Muted),
+                AskPiece::new(after, AskMark::Added),
+            ];
+            out.row(head, pieces);
+        }
+        [before, after] => {
+            out.text(head, words, AskMark::Plain);
+            for (sign, value, mark) in [("- ", before, AskMark::Removed), ("+ ", after, AskMark::Added)] {
+                if let Some(value) = value {
+                    out.under(&format!("{sign}{}", shorten(value, CHANGE_MAX)), mark);
+                }
+            }
+        }
+    }
+}
+
+/// The lines that a text lost and gained.
+fn lines(out: &mut AskSection, (head, words): (&'static str, &str), before: &str, after: &str) {
+    let diff = TextDiff::from_lines(before, after);
+    let changes: Vec<(bool, &str)> = diff
+        .iter_all_changes()
+        .filter(|change| change.tag() != ChangeTag::Equal)
+        .map(|change| (change.tag() == ChangeTag::Insert, change.value().trim_end_matches('\n')))
+        .collect();
+    let added = changes.iter().filter(|(is_new, _)| *is_new).count();
+    let removed = changes.len() - added;
+    out.text(head, format!("{words}: +{added} -{removed} lines"), AskMark::Plain);
+    for (is_new, line) in changes.iter().take(LINES_MAX) {
+        let (sign, mark) = if *is_new { ("+", AskMark::Added) } else { ("-", AskMark::Removed) };
+        out.under(&format!("{sign} {}", shorten(line, CHANGE_MAX)), mark);
+    }
+    if changes.len() > LINES_MAX {
+        let more = format!("{} more lines differ; the whole text stands below", changes.len() - LINES_MAX);
+        out.under(&more, AskMark::Muted);
+    }
+}
