@@ -40,5 +40,5 @@ pub use requires::Machine;
 pub use show::{PlanAnswer, show};
 pub use spending::{Amounts, Ceilings, Currency, is_mostly_used};
 pub use stage::stages;
-pub use work::SHELL;
 pub use tool::{Given, McpWork, PlanAgent, PlanTool, PlanToolBody, PlanToolUndo};
+pub use work::SHELL;

@@ -12,6 +12,7 @@ mod outcome;
 mod row;
 mod votes;
 
+pub use changes::scripts_to_compare;
 pub use evidence::evidence_lines;
 pub use row::{
     AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,

@@ -21,16 +21,39 @@ const LINES_MAX: usize = 2_000;
 
 const GOOD: &[&str] = &["pass", "passed", "ok", "success", "succeeded", "green", "healthy", "clean", "true"];
 const BAD: &[&str] = &[
-    "fail", "failed", "failure", "error", "errored", "red", "unhealthy", "rejected", "cancelled", "timeout",
-    "timed_out", "aborted", "skipped", "false",
+    "fail",
+    "failed",
+    "failure",
+    "error",
+    "errored",
+    "red",
+    "unhealthy",
+    "rejected",
+    "cancelled",
+    "timeout",
+    "timed_out",
+    "aborted",
+    "skipped",
+    "false",
 ];
 /// Fields that say how it went.
 const STATES: &[&str] = &[
-    "status", "result", "conclusion", "outcome", "verdict", "state", "ok", "passed", "success", "succeeded",
-    "healthy", "valid",
+    "status",
+    "result",
+    "conclusion",
+    "outcome",
+    "verdict",
+    "state",
+    "ok",
+    "passed",
+    "success",
+    "succeeded",
+    "healthy",
+    "valid",
 ];
 /// Fields with a number of bad things.
-const COUNTS: &[&str] = &["failed", "failures", "errors", "exit_code", "exitcode", "returncode", "critical", "high"];
+const COUNTS: &[&str] =
+    &["failed", "failures", "errors", "exit_code", "exitcode", "returncode", "critical", "high"];
 
 /// Reads what a text says of itself.
 pub fn verdict_of(text: &str) -> EvidenceVerdict {
@@ -123,8 +146,10 @@ fn says_nothing_done(line: &str) -> bool {
     let phrases = ["no tests ran", "no tests found", "nothing to do", "no test files", "not run", "dry run"];
     phrases.iter().any(|phrase| lower.contains(phrase))
         || counts(line).any(|(count, word)| {
-            count == 0 && matches!(word, "tests" | "passed" | "passing" | "checks" | "files" | "rows" | "scanned")
-        }) && !counts(line).any(|(count, word)| count > 0 && matches!(word, "tests" | "passed" | "passing" | "ok"))
+            count == 0
+                && matches!(word, "tests" | "passed" | "passing" | "checks" | "files" | "rows" | "scanned")
+        }) && !counts(line)
+            .any(|(count, word)| count > 0 && matches!(word, "tests" | "passed" | "passing" | "ok"))
 }
 
 /// Each number of a line with the word after it.

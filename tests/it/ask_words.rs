@@ -187,3 +187,36 @@ fn a_call_that_was_refused_before_its_start_is_no_try() {
     let ship = shown.lines().find(|line| line.starts_with("ship ")).expect("a row");
     assert!(!ship.split_whitespace().any(|word| word == "1"), "{shown}");
 }
+
+#[test]
+fn a_script_that_was_changed_since_the_last_approval_is_compared_by_line_above_all_else() {
+    let place = Place::new();
+    place.write("purge.sh", "#!/bin/sh\necho purge old\necho done\n");
+    place.write(
+        "w.yaml",
+        "name: db/purge\nsteps:\n  - {id: g, gate: {prompt: 'Purge?'}}\n  - {id: purge, needs: g, run: 'sh purge.sh'}\n",
+    );
+    let mut console = place.start(&["run", "w.yaml", "--headless"]);
+    console.until("gate.asked");
+    place.cue(&["approve", "g-1"]).ok();
+    console.end();
+    let again = |script: &str, gate: &str| {
+        place.write("purge.sh", script);
+        let mut console = place.start(&["run", "w.yaml", "--headless"]);
+        console.until("gate.asked");
+        let shown = place.cue(&["gates", "--show", gate]).ok().out;
+        let screen = place.cue(&["dev", "screenshot", "--view", "gates", "--size", "80x24"]).ok().out;
+        place.cue(&["cancel", "latest", "--reason", "looked at"]).ok();
+        console.end();
+        (shown, screen)
+    };
+    let (same, _) = again("#!/bin/sh\necho purge old\necho done\n", "g-2");
+    assert!(same.contains("last time   the same, approved by "), "{same}");
+    let (changed, screen) = again("#!/bin/sh\necho purge old\nrm -rf /srv/all\n", "g-3");
+    let order = ["Purge?", "CHANGED", "purge.sh of purge has changed: +1 -1 lines", "+ rm -rf /srv/all", "if yes"];
+    for text in [&changed, &screen] {
+        let places = order.map(|part| text.find(part).unwrap_or_else(|| panic!("{part} is not in {text}")));
+        assert!(places.is_sorted(), "{text}");
+    }
+    assert!(screen.contains("CHANGED  "), "the list has a mark: {screen}");
+}

@@ -6,7 +6,9 @@
 use crate::wiring::Seat;
 use cuelight_base::{Actor, Digest, Timestamp, safe_text};
 use cuelight_engine::{Ask, GateAct};
-use cuelight_projection::{AskContent, AskPlace, AskRow, AskSpelling, AskTold, GateView, RunView, ask_rows};
+use cuelight_projection::{
+    AskContent, AskPlace, AskRow, AskSpelling, AskTold, GateView, RunView, ask_rows, scripts_to_compare,
+};
 use cuelight_runtime::{Desk, Page, Want};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,11 +36,12 @@ fn spelled(at: Timestamp) -> String {
 pub(super) struct Contents(BTreeMap<Digest, Result<(Vec<u8>, u64), &'static str>>);
 
 impl Contents {
-    /// Reads the files of evidence of this ask.
-    pub(super) async fn read(seat: &Seat, ask: &Ask) -> Self {
+    /// Reads the files of evidence of an ask, and the scripts that differ from those of the last approval.
+    pub(super) async fn read(seat: &Seat, gate: &GateView) -> Self {
         let mut out = BTreeMap::new();
-        let files = ask.evidence.iter().filter(|item| item.text.is_none());
-        for digest in files.filter_map(|item| item.digest) {
+        let files = gate.ask.evidence.iter().filter(|item| item.text.is_none());
+        let scripts = gate.last_approved.as_ref().map(|last| scripts_to_compare(&last.ask, &gate.ask));
+        for digest in files.filter_map(|item| item.digest).chain(scripts.unwrap_or_default()) {
             out.insert(digest, content(seat, digest).await);
         }
         Self(out)

@@ -103,7 +103,8 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
 
 /// The risks of a run's open gates, in words.
 fn risks(board: &Board, run: RunId) -> String {
-    let words: Vec<&str> = board.open_gates_of(run).map(|gate| cuelight_projection::ask_risk_word(gate.ask.risk)).collect();
+    let words: Vec<&str> =
+        board.open_gates_of(run).map(|gate| cuelight_projection::ask_risk_word(gate.ask.risk)).collect();
     words.join(" ")
 }
 

@@ -1,9 +1,9 @@
 //! The differences of an ask from the one that was read before it, and from the one that was approved last: first those
 //! of the calls, which an approver should not miss.
 
-use super::row::{AskMark, AskPart, AskPiece, AskSection, AskTold};
+use super::row::{AskContent, AskMark, AskPart, AskPiece, AskSection, AskTold};
 use crate::{AskChange, ask_diff};
-use cuelight_base::{Value, shorten};
+use cuelight_base::{Digest, Value, shorten};
 use cuelight_engine::Ask;
 use similar::{ChangeTag, TextDiff};
 
@@ -26,7 +26,7 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
     }
     if let Some(before) = told.read.or(gate.and_then(|gate| gate.previous.as_deref())) {
         let mut out = AskSection::of(AskPart::Changes, false);
-        let found = Found::between(before, told.ask);
+        let found = Found::between(before, told);
         if found.is_empty() {
             out.text("changes", "none that the ask shows", AskMark::Muted);
         }
@@ -41,7 +41,7 @@ fn last_time(told: &AskTold<'_>) -> Option<AskSection> {
     let approved = told.gate?.last_approved.as_ref()?;
     let mut out = AskSection::of(AskPart::Changes, false);
     let (run, by, at) = (approved.ask.run, approved.by.join(", "), (told.spelling.at)(approved.at));
-    let found = Found::between(&approved.ask, told.ask);
+    let found = Found::between(&approved.ask, told);
     if found.is_empty() {
         out.text("last time", format!("the same, approved by {by} in {run}, {at}"), AskMark::Good);
         return Some(out);
@@ -58,14 +58,15 @@ fn last_time(told: &AskTold<'_>) -> Option<AskSection> {
 }
 
 /// Differences of two asks, apart by whether they concern what an approval lets run.
-struct Found {
+struct Found<'a, 'b> {
     calls: Vec<AskChange>,
     others: Vec<AskChange>,
+    told: &'a AskTold<'b>,
 }
 
-impl Found {
-    fn between(before: &Ask, now: &Ask) -> Self {
-        let all = ask_diff(before, now);
+impl<'a, 'b> Found<'a, 'b> {
+    fn between(before: &Ask, told: &'a AskTold<'b>) -> Self {
+        let all = ask_diff(before, told.ask);
         // The hash of a call says nothing beside what has changed in it.
         let says_more = |change: &AskChange| {
             let call = change.path.strip_suffix("launch_hash");
@@ -79,13 +80,35 @@ impl Found {
             let text = text(".digest").or_else(|| text(".bytes"));
             !text.is_some_and(|text| all.iter().any(|other| other.path == text))
         };
-        let told = all.iter().filter(|change| says_more(change) && is_shown(change)).cloned();
-        let (calls, others) = told.partition(AskChange::is_of_calls);
-        Self { calls, others }
+        let shown = all.iter().filter(|change| says_more(change) && is_shown(change)).cloned();
+        let (calls, others) = shown.partition(AskChange::is_of_calls);
+        Self { calls, others, told }
     }
 
     fn is_empty(&self) -> bool {
         self.calls.is_empty() && self.others.is_empty()
+    }
+
+    /// The text of a script before and after, where both were kept and are read.
+    fn texts(&self, change: &AskChange) -> Option<(String, String)> {
+        if let (Some(Value::String(before)), Some(Value::String(after))) = (&change.before, &change.after) {
+            if [before, after].iter().any(|text| text.contains('\n')) {
+                return Some((before.clone(), after.clone()));
+            }
+            if change.is_of_calls() && change.path.ends_with(".digest") {
+                return Some((self.text(before)?, self.text(after)?));
+            }
+        }
+        None
+    }
+
+    fn text(&self, digest: &str) -> Option<String> {
+        match (self.told.content)(digest.parse().ok()?) {
+            AskContent::Bytes(bytes, total) if bytes.len() as u64 == total => {
+                String::from_utf8(bytes.to_vec()).ok()
+            }
+            _ => None,
+        }
     }
 
     fn write(&self, out: &mut AskSection, head: &'static str) {
@@ -100,7 +123,11 @@ impl Found {
             }
             rows += usize::from(!change.is_of_calls());
             if rows <= OTHERS_MAX {
-                one(out, std::mem::take(&mut head), change, &told);
+                let head = std::mem::take(&mut head);
+                match self.texts(change) {
+                    Some((before, after)) => lines(out, (head, &told.0), &before, &after),
+                    None => one(out, head, &told),
+                }
             }
             last = Some(told);
         }
@@ -111,17 +138,15 @@ impl Found {
     }
 }
 
-fn one(
-    out: &mut AskSection,
-    head: &'static str,
-    change: &AskChange,
-    (words, values): &(String, [Option<String>; 2]),
-) {
-    if let (Some(Value::String(before)), Some(Value::String(after))) = (&change.before, &change.after)
-        && [before, after].iter().any(|text| text.contains('\n'))
-    {
-        return lines(out, (head, words), before, after);
-    }
+/// Digests of the scripts that differ between two asks, to be read before they are compared.
+pub fn scripts_to_compare(before: &Ask, now: &Ask) -> Vec<Digest> {
+    let of_files = |change: &AskChange| change.is_of_calls() && change.path.ends_with(".digest");
+    let changes = ask_diff(before, now).into_iter().filter(of_files);
+    let values = changes.flat_map(|change| [change.before, change.after]).flatten();
+    values.filter_map(|value| value.as_str()?.parse().ok()).collect()
+}
+
+fn one(out: &mut AskSection, head: &'static str, (words, values): &(String, [Option<String>; 2])) {
     match values {
         [Some(before), Some(after)]
             if before.chars().count() <= BESIDE_MAX && after.chars().count() <= BESIDE_MAX =>

@@ -16,7 +16,11 @@ pub(super) fn section(told: &AskTold<'_>) -> Option<AskSection> {
     for them in ask.later.chunk_by(like) {
         let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
         let template = (told.spelling.hash)(&them[0].template);
-        out.text("", format!("{}: {}, template {template}", names_in_words(&names), them[0].kind), AskMark::Muted);
+        out.text(
+            "",
+            format!("{}: {}, template {template}", names_in_words(&names), them[0].kind),
+            AskMark::Muted,
+        );
         for (head, text) in call_files(&them[0].files, told.spelling.hash) {
             out.text("", format!("  {head} {text}"), AskMark::Muted);
         }

@@ -23,7 +23,10 @@ pub(super) fn sections(told: &AskTold<'_>) -> (Vec<AskSection>, Vec<AskSection>)
         let mut head = AskSection::of(AskPart::Evidence, false);
         let mut pieces = said(item, &lines);
         if !is_short {
-            pieces.push(AskPiece::new(format!("   {} below", counted(body.rows.len(), "line", "lines")), AskMark::Muted));
+            pieces.push(AskPiece::new(
+                format!("   {} below", counted(body.rows.len(), "line", "lines")),
+                AskMark::Muted,
+            ));
         }
         head.row(if index == 0 { "evidence" } else { "" }, pieces);
         items.push(head);
@@ -101,7 +104,9 @@ pub fn evidence_lines<'a>(item: &Evidence, content: &dyn Fn(Digest) -> AskConten
     match content(digest) {
         AskContent::Reading => lines(IS_BEING_READ, AskMark::Muted),
         AskContent::Missing(why) => lines(why, AskMark::Caution),
-        AskContent::Part(bytes) => marked(lines(Untrusted::from_bytes(bytes).raw(), AskMark::Plain), &item.title),
+        AskContent::Part(bytes) => {
+            marked(lines(Untrusted::from_bytes(bytes).raw(), AskMark::Plain), &item.title)
+        }
         AskContent::Bytes(bytes, total) => {
             let mut out = marked(lines(Untrusted::from_bytes(bytes).raw(), AskMark::Plain), &item.title);
             let rest = total.saturating_sub(bytes.len() as u64);

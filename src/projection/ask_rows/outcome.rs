@@ -20,9 +20,8 @@ pub(super) fn section(told: &AskTold<'_>) -> AskSection {
         };
         out.text("undo", undo, mark);
     }
-    let (left, mut no): (Vec<String>, Vec<String>) = no_words(told.ask, told.gate, told.run)
-        .into_iter()
-        .partition(|line| line.starts_with(CANNOT_UNDO));
+    let (left, mut no): (Vec<String>, Vec<String>) =
+        no_words(told.ask, told.gate, told.run).into_iter().partition(|line| line.starts_with(CANNOT_UNDO));
     // Their names stand in the row above.
     if told.ask.skips.len() > 2 && told.ask.skips == told.ask.starts {
         no[0] = "skips all of these".to_owned();

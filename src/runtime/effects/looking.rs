@@ -3,8 +3,8 @@
 use super::{Shared, WORKSPACE, outcomes::failed};
 use crate::Clock;
 use cuelight_base::{
-    ARTIFACT_BYTES_MAX, AttemptId, FailureMode, HASHED_BYTES_MAX, NOT_BOUND, Program, RunId, StepIx, Tree,
-    counted,
+    ARTIFACT_BYTES_MAX, AttemptId, Digest, FailureMode, HASHED_BYTES_MAX, NOT_BOUND, Program, RunId, StepIx,
+    Tree, counted,
 };
 use cuelight_engine::{Changed, Facts, Failure, FileFact, Outcome};
 use cuelight_tool::{
@@ -12,6 +12,10 @@ use cuelight_tool::{
     read_evidence, remove_tree,
 };
 use std::{path::Path, sync::atomic::Ordering};
+
+/// Texts of scripts that are kept for one call, and the bytes of each.
+const SCRIPTS_MAX: usize = 32;
+const SCRIPT_BYTES_MAX: u64 = 64 * 1024;
 
 impl<C: Clock> Shared<C> {
     /// Looks at files of the workspace. Where it is captured, all is read from what was captured.
@@ -79,7 +83,11 @@ impl<C: Clock> Shared<C> {
         let executed = |program: Program| {
             let files = match &program.tree {
                 Some(_) => captured.to_vec(),
-                None => executed(&self.host.open(&program, tree), tree.is_some()),
+                None => {
+                    let files = executed(&self.host.open(&program, tree), tree.is_some());
+                    self.keep_texts(root, &files);
+                    files
+                }
             };
             (program, files)
         };
@@ -129,6 +137,23 @@ impl<C: Clock> Shared<C> {
         let mut changed = bound.changed_in(&now);
         changed.retain(|changed| tree.is_none() || !changed.what.ends_with('/'));
         (changed, opened.into_iter().next())
+    }
+
+    /// Keeps the texts of scripts in the workspace, so that the next ask can show what changed in them. A script that could
+    /// not be kept is only told to have changed.
+    fn keep_texts(&self, root: &Path, files: &[FileFact]) {
+        let is_script = |file: &&FileFact| {
+            file.is_bound() && !file.path.starts_with('/') && file.bytes <= SCRIPT_BYTES_MAX
+        };
+        for file in files.iter().filter(is_script).take(SCRIPTS_MAX) {
+            let read = read_evidence(root, &file.path, SCRIPT_BYTES_MAX);
+            if let Ok(bytes) = read
+                && file.digest == Some(Digest::of(&bytes))
+                && str::from_utf8(&bytes).is_ok()
+            {
+                drop(self.keep.put(bytes));
+            }
+        }
     }
 
     fn look_at(&self, root: &Path, path: String) -> FileFact {
