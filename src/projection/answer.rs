@@ -19,9 +19,13 @@ pub const fn ask_risk_word(risk: Risk) -> &'static str {
 /// The risk and the undo of all that an ask calls, in one sentence, so that one cannot contradict the other. What the
 /// author declares is marked as declared. Empty where nothing is declared and nothing is called.
 pub fn undo_line(ask: &Ask) -> String {
+    let is_all_undoable = !ask.will_run.is_empty() && ask.will_run.iter().all(|call| call.undo == "yes");
     let risk = match ask.risk {
         Risk::ReadOnly => Some("read-only, as declared".to_owned()),
         Risk::Reversible => None,
+        Risk::ExternallyReversible if is_all_undoable => {
+            Some("the undo needs others, as declared".to_owned())
+        }
         Risk::ExternallyReversible => Some("only others can undo the effects, as declared".to_owned()),
         Risk::Irreversible => Some("irreversible, as declared".to_owned()),
     };

@@ -43,6 +43,7 @@ impl AskChange {
                 (format!("{verb} {name}"), [None, calls])
             }
             ("will_run", "launch_hash") => (format!("the call of {name} has changed"), [None, None]),
+            ("will_run", "fallback") => (format!("the fallback of {name} has changed"), [None, None]),
             ("will_run" | "later", inner) if inner.starts_with("files[") => {
                 match in_brackets(&inner["files".len()..]) {
                     Some((file, ".digest" | ".bytes")) => {
@@ -61,6 +62,9 @@ impl AskChange {
                 (format!("{verb} {name}"), [None, None])
             }
             ("writes", inner) => (format!("what {name} sets or sends: {inner}"), both),
+            ("later", "template" | "kind") => {
+                (format!("the text of {name} in the workflow file has changed"), [None, None])
+            }
             ("later", "") => {
                 let verb = if added { "can also call later" } else { "calls no more later:" };
                 (format!("{verb} {name}"), [None, None])

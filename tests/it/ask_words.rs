@@ -213,7 +213,8 @@ fn a_script_that_was_changed_since_the_last_approval_is_compared_by_line_above_a
     let (same, _) = again("#!/bin/sh\necho purge old\necho done\n", "g-2");
     assert!(same.contains("last time   the same, approved by "), "{same}");
     let (changed, screen) = again("#!/bin/sh\necho purge old\nrm -rf /srv/all\n", "g-3");
-    let order = ["Purge?", "CHANGED", "purge.sh of purge has changed: +1 -1 lines", "+ rm -rf /srv/all", "if yes"];
+    let order =
+        ["Purge?", "CHANGED", "purge.sh of purge has changed: +1 -1 lines", "+ rm -rf /srv/all", "if yes"];
     for text in [&changed, &screen] {
         let places = order.map(|part| text.find(part).unwrap_or_else(|| panic!("{part} is not in {text}")));
         assert!(places.is_sorted(), "{text}");

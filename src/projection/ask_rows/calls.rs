@@ -244,7 +244,11 @@ fn scope_meaning(scope: &str) -> &'static str {
 
 /// Steps whose calls are known only when they start.
 fn later(out: &mut AskSection, list: &[Later]) {
-    let like = |a: &Later, b: &Later| (a.may_be_cached, &a.candidates) == (b.may_be_cached, &b.candidates);
+    let is_beside = |later: &Later| matches!(later.kind.as_str(), "undo" | "check");
+    let like = |a: &Later, b: &Later| {
+        let kind = |later: &Later| is_beside(later).then(|| later.kind.clone());
+        (a.may_be_cached, &a.candidates, kind(a)) == (b.may_be_cached, &b.candidates, kind(b))
+    };
     let words = |them: &[Later]| {
         let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
         let of = match them[0].candidates.as_slice() {
@@ -252,7 +256,8 @@ fn later(out: &mut AskSection, list: &[Later]) {
             [] => String::new(),
         };
         let cached = if them[0].may_be_cached { " (or a cached result)" } else { "" };
-        format!("{}{of}{cached}", names_in_words(&names))
+        let kind = if is_beside(&them[0]) { format!("the {} of ", them[0].kind) } else { String::new() };
+        format!("{kind}{}{of}{cached}", names_in_words(&names))
     };
     out.text("later", list.chunk_by(like).map(words).collect::<Vec<_>>().join(", "), AskMark::Plain);
     let mut files: Vec<FileFact> = Vec::new();

@@ -2,10 +2,11 @@
 //! of the calls, which an approver should not miss.
 
 use super::row::{AskContent, AskMark, AskPart, AskPiece, AskSection, AskTold};
-use crate::{AskChange, ask_diff};
+use crate::{AskChange, ask_diff, names_in_words};
 use cuelight_base::{Digest, Value, shorten};
 use cuelight_engine::Ask;
 use similar::{ChangeTag, TextDiff};
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Characters shown of a changed value. The ask shows the whole value in its own place.
 const CHANGE_MAX: usize = 160;
@@ -57,6 +58,22 @@ fn last_time(told: &AskTold<'_>) -> Option<AskSection> {
     Some(out)
 }
 
+/// The words of a change, and its values before and after.
+type Sentence = (String, [Option<String>; 2]);
+
+/// The name of a copy in a sentence, as `roll[eu]`, and the text around it.
+fn without_copy(words: &str) -> (Option<(&str, &str)>, Option<String>) {
+    let found = words.find('[').and_then(|open| {
+        let from = words[..open].rfind(' ').map_or(0, |blank| blank + 1);
+        let to = open + words[open..].find(']')? + 1;
+        Some((from, to))
+    });
+    match found {
+        Some((from, to)) => (Some((&words[..from], &words[to..])), Some(words[from..to].to_owned())),
+        None => (None, None),
+    }
+}
+
 /// Differences of two asks, apart by whether they concern what an approval lets run.
 struct Found<'a, 'b> {
     calls: Vec<AskChange>,
@@ -89,6 +106,36 @@ impl<'a, 'b> Found<'a, 'b> {
         self.calls.is_empty() && self.others.is_empty()
     }
 
+    /// A sentence for each change. Several fields of one thing have one, and so have copies of one step that changed alike.
+    fn sentences(&self) -> Vec<(&AskChange, Sentence)> {
+        let mut out: Vec<(&AskChange, Sentence, Vec<String>)> = Vec::new();
+        let mut known: BTreeMap<(String, [Option<String>; 2]), usize> = BTreeMap::new();
+        for change in self.calls.iter().chain(&self.others) {
+            let told = change.words();
+            let (around, copy) = without_copy(&told.0);
+            let around =
+                around.map_or_else(|| told.0.clone(), |(before, after)| format!("{before}[]{after}"));
+            match known.entry((around, told.1.clone())) {
+                Entry::Occupied(at) => {
+                    let copies = &mut out[*at.get()].2;
+                    copies.extend(copy.filter(|copy| !copies.contains(copy)));
+                }
+                Entry::Vacant(at) => {
+                    at.insert(out.len());
+                    out.push((change, told, copy.into_iter().collect()));
+                }
+            }
+        }
+        let whole = |(change, (words, values), copies): (_, Sentence, Vec<String>)| {
+            let words = match (without_copy(&words).0, copies.len()) {
+                (Some((before, after)), 2..) => format!("{before}{}{after}", names_in_words(&copies)),
+                _ => words,
+            };
+            (change, (words, values))
+        };
+        out.into_iter().map(whole).collect()
+    }
+
     /// The text of a script before and after, where both were kept and are read.
     fn texts(&self, change: &AskChange) -> Option<(String, String)> {
         if let (Some(Value::String(before)), Some(Value::String(after))) = (&change.before, &change.after) {
@@ -113,14 +160,8 @@ impl<'a, 'b> Found<'a, 'b> {
 
     fn write(&self, out: &mut AskSection, head: &'static str) {
         let mut head = head;
-        // Several fields of one thing have one sentence.
-        let mut last = None;
         let mut rows = 0;
-        for change in self.calls.iter().chain(&self.others) {
-            let told = change.words();
-            if last.as_ref() == Some(&told) {
-                continue;
-            }
+        for (change, told) in self.sentences() {
             rows += usize::from(!change.is_of_calls());
             if rows <= OTHERS_MAX {
                 let head = std::mem::take(&mut head);
@@ -129,7 +170,6 @@ impl<'a, 'b> Found<'a, 'b> {
                     None => one(out, head, &told),
                 }
             }
-            last = Some(told);
         }
         if rows > OTHERS_MAX {
             let more = format!("and {} more, in what it shows and asks", rows - OTHERS_MAX);
@@ -146,7 +186,7 @@ pub fn scripts_to_compare(before: &Ask, now: &Ask) -> Vec<Digest> {
     values.filter_map(|value| value.as_str()?.parse().ok()).collect()
 }
 
-fn one(out: &mut AskSection, head: &'static str, (words, values): &(String, [Option<String>; 2])) {
+fn one(out: &mut AskSection, head: &'static str, (words, values): &Sentence) {
     match values {
         [Some(before), Some(after)]
             if before.chars().count() <= BESIDE_MAX && after.chars().count() <= BESIDE_MAX =>
