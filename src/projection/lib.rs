@@ -64,7 +64,7 @@ pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
 pub use copies::names_in_words;
 pub use doubt::{DoubtView, doubt, may_have};
 pub use errors::{ErrorState, ErrorView, Fix, Said};
-pub use event_line::{event_line, events_schema};
+pub use event_line::{event_line, event_type, event_types, events_schema};
 pub use fields::{FieldRow, Fields};
 pub use gate::{Approved, Comment, GateView, VoteView};
 pub use graph::{Graph, Node};

@@ -322,7 +322,7 @@ impl Chain<'_> {
             self.say(depth, None, format!("{id} was paused by {by}; resume it to go on"));
         }
         if let Some((by, reason)) = &run.cancelled {
-            self.say(depth, None, format!("{id} was cancelled by {by}: {reason}"));
+            self.say(depth, None, format!("{id} was cancelled {}", words::by_words(by, reason)));
         }
         if let Some(record) = &run.error {
             self.say(depth, None, format!("{id}: {}", record.message));

@@ -295,9 +295,34 @@ fn the_trail_shows_who_decided_what_and_can_be_narrowed() {
     assert_eq!(votes.json()["data"]["gate"], Value::from(gate));
     let kinds = place.cue(&["audit", "--type", "gate"]).ok().out;
     assert_eq!(kinds.lines().count(), 3, "{kinds}");
-    assert!(place.cue(&["audit", "r-9"]).ok().out.contains("nothing in the trail fits that"));
     assert!(place.cue(&["audit", "--to", "2020-01-01T00:00:00Z"]).ok().out.contains("nothing in the trail"));
+    let steps = place.cue(&["audit", "--type", "attempt"]).ok().out;
+    assert!(steps.contains("no request, ask or answer fits that; --all shows 2 records"), "{steps}");
+    let (finished, old) = ("run.finished", "run_finished");
+    for kind in [finished, old] {
+        let ends = place.cue(&["audit", "--all", "--type", kind]).ok().out;
+        assert!(ends.contains(finished) && !ends.contains(old), "{ends}");
+    }
     assert_eq!(place.cue(&["audit", "--from", "yesterday"]).code, 2);
+}
+
+#[test]
+fn a_name_that_the_trail_does_not_have_is_refused_and_not_taken_for_silence() {
+    let (place, _) = decided();
+    for (args, part) in [
+        (&["r-99"][..], "could not find run r-99; `cuelight runs` lists"),
+        (&["r-99", "--json"], "could not find run r-99"),
+        (&["nosuch"], "could not find a run or a trace nosuch"),
+        (&["--by", "bob"], "could not find bob: nobody of that name has acted here or stands in people.toml"),
+        (&["--type", "vote"], "could not find the event type vote; the types are:"),
+        (&["--type", "gate.vote"], "gate.asked, gate.voted"),
+    ] {
+        let said = place.cue(&[&["audit"], args].concat());
+        assert!(said.code == 2 && said.err.contains(part) && said.out.is_empty(), "{args:?}: {said:?}");
+    }
+    place.write(".cuelight/people.toml", "[[person]]\nname = 'bob'\nuid = 4000000\ngroups = []\n");
+    let known = place.cue(&["audit", "--by", "bob"]).ok();
+    assert!(known.out.contains("nothing in the trail fits that"), "{known:?}");
 }
 
 #[test]

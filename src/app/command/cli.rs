@@ -213,7 +213,7 @@ pub(super) enum Command {
     /// Find problems of this set-up, and show the settings in force
     #[command(after_help = "Example: cuelight doctor\n\nExit codes: 0 all is well, 1 something is wrong.")]
     Doctor(JsonArgs),
-    /// List the decisions of people from the signed log; verify and export them
+    /// List requests, asks, answers and choices of the engine from the signed log; verify and export it
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "Examples:\n  cuelight audit r-7\n  cuelight audit verify"
