@@ -49,7 +49,7 @@ pub use answer::{
 pub use answers::{
     AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, GatesAnswer, HealthAnswer, KnowledgeAnswer,
     ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json, gate_json, gates_json, run_json, runs_json,
-    show_json,
+    show_json, show_json_to,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{

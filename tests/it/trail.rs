@@ -288,7 +288,7 @@ fn the_trail_shows_who_decided_what_and_can_be_narrowed() {
     for part in ["run.created", "gate.asked", "gate.voted", "gate.resolved", "(command)"] {
         assert!(all.contains(part), "{part}: {all}");
     }
-    assert!(all.contains("  2 steps in 2 stages, 1 gate, 1 call\n"), "what was planned: {all}");
+    assert!(all.contains("  2 steps in 2 levels, 1 gate, 1 call\n"), "what was planned: {all}");
     assert!(!all.contains("attempt.started") && !all.contains('\u{1b}'), "{all}");
     assert!(place.cue(&["audit", "--all"]).ok().out.contains("attempt.started"));
     let votes = place.cue(&["audit", "r-1", "--type", "gate.voted", "--json"]).ok();
