@@ -278,7 +278,7 @@ impl Chain<'_> {
             return self.say(depth, Some(index), format!("{} has been running for {since}{call}", plan.id));
         };
         let (done, all) = (inside.rested(), inside.total());
-        self.say(depth, Some(index), format!("{} is open for {since}: {done} of {all} are at rest", plan.id));
+        self.say(depth, Some(index), format!("{} is open for {since}: {done} of {all} have ended", plan.id));
         let run = self.run;
         let open = run.steps().filter(|(_, plan, view)| plan.frame == Some(index) && !view.state.rests());
         let open: Vec<StepIx> = open.map(|(step, _, _)| step).take(NAMED_MAX).collect();

@@ -998,7 +998,7 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
             &place,
             &["approve", "g-1"],
             1,
-            &["could not do that at g-1", over, "its run r-2 has come to rest"],
+            &["could not do that at g-1", over, "its run r-2 has ended"],
         );
         check(&place, &["reject", "g-1", "--reason", "no"], 1, &[over, "`cuelight retry r-2` runs it again"]);
         check(&place, &["withdraw", "g-1"], 1, &[over, "`cuelight gates --show g-1` shows it"]);
@@ -1136,8 +1136,8 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
     let said = place.cue(&["doctor"]);
     assert_eq!(said.code, 1, "{said:?}");
     for text in [
-        "nobody reads `enviroment`; did you mean `environment`?",
-        "nobody reads `nonsense`; `cuelight dev schema config` says what can stand there",
+        "`enviroment` is no setting; did you mean `environment`?",
+        "`nonsense` is no setting; `cuelight dev schema config` lists the settings",
     ] {
         assert!(said.out.contains(text), "{said:?}");
     }
