@@ -418,7 +418,8 @@ pub fn findings_text(findings: &[Diagnostic], colour: bool) -> String {
             let more = if others.len() > REPEATED_MAX { ", …" } else { "" };
             let times = counted(others.len(), "more time", "more times");
             let lines = if others.len() == 1 { "line" } else { "lines" };
-            writeln!(out, "{:gutter$} = {times}: {lines} {named}{more}", "").expect("a String takes all text");
+            writeln!(out, "{:gutter$} = {times}: {lines} {named}{more}", "")
+                .expect("a String takes all text");
         }
         out.push('\n');
     }

@@ -142,8 +142,11 @@ pub(super) fn gate(rule: &GateRule) -> String {
 
 /// The least that the gates of a model's calls want.
 fn least(rule: &GateRule) -> String {
-    let risk =
-        if rule.risk == Risk::ReadOnly { String::new() } else { format!("risk {} or worse; ", rule.risk.word()) };
+    let risk = if rule.risk == Risk::ReadOnly {
+        String::new()
+    } else {
+        format!("risk {} or worse; ", rule.risk.word())
+    };
     format!("{risk}{}", decided(rule))
 }
 

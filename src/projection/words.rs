@@ -70,9 +70,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("scope.removed", format!("{}, by {by}", scope_word(*scope)))
         }
         Fact::Failure(_, event) => failure_words(event),
-        Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => {
-            ("schedule.held", by_words(by, reason))
-        }
+        Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => ("schedule.held", by_words(by, reason)),
         Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
         Fact::Target(_, event) => target_words(event),
         Fact::Cache(event) => cache_words(event),
@@ -468,9 +466,10 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             let all = all.into_iter().flatten().collect::<Vec<_>>().join(" and ");
             ("gate.agreed", format!("enough approvals; compares {all} again"))
         }
-        GateEvent::GlassBroken(vote) => {
-            ("gate.glass_broken", format!("EMERGENCY APPROVAL by {}{}", vote.who(), reason_words(&vote.reason)))
-        }
+        GateEvent::GlassBroken(vote) => (
+            "gate.glass_broken",
+            format!("EMERGENCY APPROVAL by {}{}", vote.who(), reason_words(&vote.reason)),
+        ),
         GateEvent::Overridden(vote) => {
             ("gate.overridden", format!("OVERRIDE: approved {}", by_words(&vote.by, &vote.reason)))
         }

@@ -3,8 +3,8 @@
 use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source};
 use cuelight_base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256};
 use cuelight_definition::{
-    Diagnostic, Field, Files, FindingAnswer, KnownPeople, Registry, Tool, ToolBody, Workflow, check_input_texts,
-    check_inputs, check_keys, check_people, read, summary,
+    Diagnostic, Field, Files, FindingAnswer, KnownPeople, Registry, Tool, ToolBody, Workflow,
+    check_input_texts, check_inputs, check_keys, check_people, read, summary,
 };
 use cuelight_engine::Correction;
 use cuelight_plan::{Machine, Plan, lower};

@@ -698,7 +698,7 @@ fn what_a_computed_matrix_will_do_is_shown_by_one_copy() {
         main: 3 steps, 1 gate
           go             matrix, computed
             go[…]        workflow in.yaml
-        ◆     go[…]/ask  gate              reversible; any one person
+        ◆     go[…]/ask  gate              risk reversible; any one person
               go[…]/act  run               after go[…]/ask
           end            run               after go
         ",

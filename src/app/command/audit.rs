@@ -147,7 +147,9 @@ fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
     })?;
     match (what, args.by.as_deref()) {
         (Some(what), _) if !is_what_known => return Err(no_such(&what)),
-        (_, Some(name)) if !is_who_known && !is_in_people(config, &workspace, name)? => return Err(nobody(name)),
+        (_, Some(name)) if !is_who_known && !is_in_people(config, &workspace, name)? => {
+            return Err(nobody(name));
+        }
         _ => {}
     }
     recent.iter().for_each(|text| shown_line(text));
@@ -187,10 +189,9 @@ fn is_about(entry: &Entry<'_>, what: &str) -> bool {
 fn no_such(what: &str) -> Trouble {
     Trouble::usage(match named::run(what) {
         Ok(run) => Refusal::NoRun(run).to_string(),
-        Err(_) => format!(
-            "could not find a run or a trace {}; `cuelight runs` lists the runs",
-            safe_text(what)
-        ),
+        Err(_) => {
+            format!("could not find a run or a trace {}; `cuelight runs` lists the runs", safe_text(what))
+        }
     })
 }
 
@@ -211,7 +212,9 @@ fn nothing_fits(left_out: u64) -> String {
         0 => "nothing in the trail fits that; `cuelight audit` shows all of it".to_owned(),
         many => {
             let records = counted(usize::try_from(many).unwrap_or(usize::MAX), "record", "records");
-            format!("no request, ask or answer fits that; --all shows {records} of steps, attempts and their results")
+            format!(
+                "no request, ask or answer fits that; --all shows {records} of steps, attempts and their results"
+            )
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::{
 use clap::{Args, ValueEnum};
 use cuelight_base::{FILE_BYTES_MAX, Value, ValueMap, counted};
 use cuelight_definition::{
-    CONTEXTS, Diagnostic, Files, FindingAnswer, KnownPeople, Severity, Workflow, check_input_texts, findings_text,
-    sarif, summary,
+    CONTEXTS, Diagnostic, Files, FindingAnswer, KnownPeople, Severity, Workflow, check_input_texts,
+    findings_text, sarif, summary,
 };
 use cuelight_expression::{ExprErrorKind, MapLookup, Names};
 use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};

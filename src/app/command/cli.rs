@@ -395,12 +395,18 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
 
 /// Words of other programs, each group with the sentence that names ours.
 const MEANT: &[(&[&str], &str)] = &[
-    (&["abort", "kill", "stop"], "`cuelight cancel RUN` cancels a run, `cuelight engine shutdown` stops the engine"),
+    (
+        &["abort", "kill", "stop"],
+        "`cuelight cancel RUN` cancels a run, `cuelight engine shutdown` stops the engine",
+    ),
     (&["accept", "allow", "ok", "yes"], "`cuelight approve GATE` approves a gate"),
     (&["config", "settings"], "`cuelight doctor` shows the settings in force"),
     (&["console", "dashboard", "tui", "ui"], "`cuelight` without a command opens the console"),
     (&["convert"], "`cuelight import FORMAT FILE` converts a file"),
-    (&["create", "init", "new"], "`cuelight run FILE` makes the workspace, `cuelight demo` shows an example without one"),
+    (
+        &["create", "init", "new"],
+        "`cuelight run FILE` makes the workspace, `cuelight demo` shows an example without one",
+    ),
     (&["decline", "deny", "no", "refuse"], "`cuelight reject GATE --reason TEXT` rejects a gate"),
     (&["describe", "info", "inspect"], "`cuelight show RUN` shows a run and its steps"),
     (&["dry-run", "preview"], "`cuelight plan FILE` shows the steps that a run would take"),
@@ -454,10 +460,11 @@ fn tree_in_brief() -> clap::Command {
     let global: Vec<&clap::Arg> = all.get_arguments().filter(|flag| flag.is_global_set()).collect();
     let names: Vec<String> =
         global.iter().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
-    let template = format!("{TEMPLATE}\n\n{GLOBAL}:\n  {}\n  `cuelight --help` explains them", names.join(", "));
-    let hidden = global.into_iter().fold(all.clone(), |command, flag| {
-        command.mut_arg(flag.get_id(), |flag| flag.hide(true))
-    });
+    let template =
+        format!("{TEMPLATE}\n\n{GLOBAL}:\n  {}\n  `cuelight --help` explains them", names.join(", "));
+    let hidden = global
+        .into_iter()
+        .fold(all.clone(), |command, flag| command.mut_arg(flag.get_id(), |flag| flag.hide(true)));
     in_order(hidden, &template)
 }
 

@@ -185,9 +185,10 @@ fn guard() -> Finding {
 /// Checks that this machine can confine steps in a sandbox.
 fn sandbox() -> Finding {
     match sandbox_weaknesses() {
-        Ok(weak) if weak.is_empty() => {
-            ok("sandbox", "steps with `sandbox: strict` reach only the files and network that they were given".to_owned())
-        }
+        Ok(weak) if weak.is_empty() => ok(
+            "sandbox",
+            "steps with `sandbox: strict` reach only the files and network that they were given".to_owned(),
+        ),
         Ok(weak) => note("sandbox", weak.join("; ")),
         Err(why) => note("sandbox", format!("steps with `sandbox: strict` are refused: {why}")),
     }
@@ -214,7 +215,10 @@ fn this_machine(workspace: &Workspace) -> Finding {
 fn guards(workspace: &Workspace) -> Finding {
     let all = living_guards(workspace.root());
     if all.is_empty() {
-        return ok("guards", "none runs; a guard starts with the first program of a step and outlives the engine".to_owned());
+        return ok(
+            "guards",
+            "none runs; a guard starts with the first program of a step and outlives the engine".to_owned(),
+        );
     }
     let said = |living_guard: &LivingGuard| {
         let other = if living_guard.is_ours {
@@ -276,7 +280,11 @@ fn own_files(look: &Look) -> Vec<Finding> {
     }
     if findings.is_empty() {
         let place = look.appearance.own.as_ref().map_or("nowhere: HOME is not set".to_owned(), |path| {
-            format!("your keys, themes and preferences stand in {}; {} themes are known", path.display(), themes.names().len())
+            format!(
+                "your keys, themes and preferences stand in {}; {} themes are known",
+                path.display(),
+                themes.names().len()
+            )
         });
         findings.push(ok("own files", place));
     }
@@ -454,7 +462,9 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
 fn traces(config: &Config, workspace: &Workspace) -> Finding {
     match config.traces(workspace) {
         Err(trouble) => wrong("traces", trouble.message),
-        Ok(None) => ok("traces", "no traces are sent; `[traces]` in config.toml names a collector".to_owned()),
+        Ok(None) => {
+            ok("traces", "no traces are sent; `[traces]` in config.toml names a collector".to_owned())
+        }
         Ok(Some((setup, from))) => {
             let place = setup.url.split(['?', '#']).next().unwrap_or_default();
             let place = place.rsplit_once('@').map_or(place, |halves| halves.1);
@@ -493,12 +503,17 @@ fn log(workspace: &Workspace) -> Finding {
 fn keys(workspace: &Workspace) -> Finding {
     match Heads::count(workspace) {
         Err(why) => wrong("signed heads", why.to_string()),
-        Ok((_, 0)) => note("signed heads", "the log is not signed yet; the first decision signs it".to_owned()),
-        Ok((notes, keys)) => ok("signed heads", format!(
+        Ok((_, 0)) => {
+            note("signed heads", "the log is not signed yet; the first decision signs it".to_owned())
+        }
+        Ok((notes, keys)) => ok(
+            "signed heads",
+            format!(
                 "{} of the log, by {}",
                 counted(notes, "signature", "signatures"),
                 counted(keys, "key", "keys")
-            )),
+            ),
+        ),
     }
 }
 

@@ -184,9 +184,7 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     };
     let body = match found.as_ref().and_then(result_in) {
         Some(result) => body(&seat, result).await,
-        None => {
-            Err(format!("could not find {}; `cuelight agent results` lists the results", safe_text(&id)))
-        }
+        None => Err(format!("could not find {}; `cuelight agent results` lists the results", safe_text(&id))),
     };
     seat.leave().await;
     let body = body.map_err(Trouble::failed)?;
