@@ -154,6 +154,7 @@ fn escaped(value: &Value) -> String {
 /// A message for the person at the terminal, not for the program that reads the output. It contains names and
 /// texts from outside.
 pub(super) fn say(text: &str) {
+    let text = &without_numbers(text);
     if tells_json() {
         let level = if text.starts_with("could not") { "error" } else { "info" };
         return log(&json!({"time": SystemClock.now().to_string(), "level": level, "message": text}));
@@ -163,9 +164,39 @@ pub(super) fn say(text: &str) {
     drop(writeln!(io::stderr().lock(), "{}", shown.join("\n")));
 }
 
+/// The text without the number that the standard library puts behind each error of the system: the words before it say it.
+pub(super) fn without_numbers(text: &str) -> String {
+    const TAIL: &str = " (os error ";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(TAIL) {
+        let (before, tail) = (&rest[..at], &rest[at + TAIL.len()..]);
+        let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+        out.push_str(before);
+        match tail[digits..].strip_prefix(')') {
+            Some(after) if digits > 0 => rest = after,
+            _ => {
+                out.push_str(TAIL);
+                rest = tail;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_of_the_system_is_told_in_words_alone() {
+        let missing = io::Error::from_raw_os_error(2);
+        let text = format!("could not read a: {missing}; see {missing}. (os error x) (os error 2");
+        let missing = "No such file or directory";
+        let plain = format!("could not read a: {missing}; see {missing}. (os error x) (os error 2");
+        assert_eq!(without_numbers(&text), plain);
+    }
 
     #[test]
     fn a_log_line_in_json_moves_no_terminal_and_reads_back_as_it_was() {

@@ -4,7 +4,7 @@
 //! The rules that find them are in `yaml`, `read` and `check`. Every code is listed in [`RULES`].
 
 use crate::{Place, Source};
-use cuelight_base::{Value, safe_pieces, safe_text};
+use cuelight_base::{Value, counted, safe_pieces, safe_text};
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -142,6 +142,8 @@ pub const RULES: &[(&str, &str)] = &[
 
 /// So many findings of one file are kept; the rest is counted.
 const FINDINGS_MAX: usize = 500;
+/// Lines named of a note that is repeated.
+const REPEATED_MAX: usize = 10;
 /// So many characters of a line are shown.
 const EXCERPT_CHARS_MAX: usize = 160;
 
@@ -209,6 +211,7 @@ impl<'a> Findings<'a> {
         debug_assert!(RULES.iter().any(|(known, _)| *known == code), "{code} is not in RULES");
         if self.list.len() >= FINDINGS_MAX {
             self.left_out += 1;
+            self.spare.severity = self.spare.severity.min(severity);
             return &mut self.spare;
         }
         let mut found = Diagnostic::blank(code, severity, self.file);
@@ -230,7 +233,6 @@ impl<'a> Findings<'a> {
         self.list.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column, diagnostic.severity));
         self.list.dedup();
         if self.left_out > 0 {
-            self.spare.severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
             self.spare.message = format!("{} more findings are left out", self.left_out);
             self.spare.help = Some("mend the first ones and check again".to_owned());
             self.spare.label = String::new();
@@ -331,28 +333,10 @@ impl Diagnostic {
         out
     }
 
-    /// The finding as JSON, for machines.
-    pub fn json(&self) -> Value {
-        let mut out = json!({
-            "code": self.code, "severity": self.severity.word(), "message": self.message, "file": self.file,
-            "line": self.line, "column": self.column, "start": self.place.start, "end": self.place.end,
-        });
-        if !self.label.is_empty() {
-            out["label"] = json!(self.label);
-        }
-        if let Some(help) = &self.help {
-            out["help"] = json!(help);
-        }
-        if let Some(fix) = &self.fix {
-            out["fix"] = json!({"start": fix.place.start, "end": fix.place.end, "text": fix.text});
-        }
-        if !self.related.is_empty() {
-            let places = self.related.iter();
-            out["related"] = places
-                .map(|place| json!({"line": place.line, "column": place.column, "message": place.message}))
-                .collect();
-        }
-        out
+    /// True for another note of the same rule in the same file.
+    fn repeats(&self, other: &Self) -> bool {
+        let is_note = self.severity == Severity::Note && other.severity == Severity::Note;
+        is_note && self.code == other.code && self.file == other.file
     }
 
     fn sarif(&self) -> Value {
@@ -415,6 +399,31 @@ fn excerpt(source: &Source<'_>, place: Place, line: usize, column: usize) -> Exc
     let before = column - 1 - first;
     let under = length.clamp(1, EXCERPT_CHARS_MAX.saturating_sub(before).max(1));
     Excerpt { text: cut, before, under }
+}
+
+/// All findings for people, with an empty line after each. A note that a file repeats is printed once, with the other places.
+pub fn findings_text(findings: &[Diagnostic], colour: bool) -> String {
+    let mut out = String::new();
+    for (index, finding) in findings.iter().enumerate() {
+        if findings[..index].iter().rev().any(|before| finding.repeats(before)) {
+            continue;
+        }
+        out.push_str(&finding.text(colour));
+        let others: Vec<&Diagnostic> =
+            findings[index + 1..].iter().filter(|other| other.repeats(finding)).collect();
+        if !others.is_empty() {
+            let gutter = finding.line.to_string().len();
+            let named = others.iter().take(REPEATED_MAX).map(|other| other.line.to_string());
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = if others.len() > REPEATED_MAX { ", …" } else { "" };
+            let times = counted(others.len(), "more time", "more times");
+            let lines = if others.len() == 1 { "line" } else { "lines" };
+            writeln!(out, "{:gutter$} = {times}: {lines} {named}{more}", "")
+                .expect("a String takes all text");
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// All findings as one SARIF 2.1.0 log.

@@ -7,6 +7,7 @@ mod check;
 mod command_risk;
 mod diagnostic;
 mod document;
+mod finding;
 mod format;
 mod inline;
 mod inputs;
@@ -26,8 +27,9 @@ mod yaml;
 
 pub use check::{CONTEXTS, KnownPeople, check_keys, check_people, check_secrets};
 pub use command_risk::{CommandRisk, command_risk, words_risk};
-pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, sarif, summary};
+pub use diagnostic::{Diagnostic, Edit, RULES, Related, Severity, findings_text, sarif, summary};
 pub use document::{step_keys, workflow_keys};
+pub use finding::FindingAnswer;
 pub use format::fmt;
 pub use inputs::{check_fields, check_input_texts, check_inputs};
 pub use json_schema::json_schema;

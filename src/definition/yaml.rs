@@ -243,7 +243,7 @@ impl<'f, 'a> Builder<'f, 'a> {
     fn empty(&mut self) -> Option<Node> {
         self.findings
             .error("yaml", Place::default(), "the file is empty")
-            .help("a workflow has at least `steps:` with one step");
+            .help("a workflow has at least one step: `steps: [{id: build, run: make}]`");
         None
     }
 

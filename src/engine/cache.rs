@@ -130,7 +130,7 @@ impl Turn<'_> {
             None => self.world.cache.results.len(),
         };
         if count == 0 && key.is_some() {
-            let why = "no result is kept under that key; `cuelight cache list` lists what there is";
+            let why = "no result is kept under that key; `cuelight cache list` lists the results";
             return Err(Refusal::Other(why.to_owned()));
         }
         if count > 0 {

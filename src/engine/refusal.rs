@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each says what it means")]
 pub enum Refusal {
-    #[error("could not find run {0}; `cuelight runs` lists what there is")]
+    #[error("could not find run {0}; `cuelight runs` lists the runs")]
     NoRun(RunId),
-    #[error("could not find gate {0}; `cuelight gates` lists what is open")]
+    #[error("could not find gate {0}; `cuelight gates` lists the open gates")]
     NoGate(GateId),
     #[error("could not find that step in {0}; `cuelight show {0}` lists its steps")]
     NoStep(RunId),

@@ -114,7 +114,7 @@ impl Turn<'_> {
         let owner = owner_of(scope, &by);
         let Some(value) = value else {
             if self.world.kept(scope, &by, &key, self.now).is_none() {
-                return Err(cannot("it is not there; `cuelight state list` lists what is".to_owned()));
+                return Err(cannot("it is not there; `cuelight state list` lists the keys".to_owned()));
             }
             self.emit(Fact::Scope(None, ScopeEvent::Removed { scope, owner, key, by }));
             return Ok(());

@@ -60,8 +60,8 @@ impl Estimate {
         let many = |count: u64, one: &str, more: &str| {
             counted(usize::try_from(count).unwrap_or(usize::MAX), one, more)
         };
-        let stages = counted(self.chain.len(), "stage", "stages");
-        let mut parts = vec![format!("{} in {stages}", many(self.steps, "step", "steps"))];
+        let levels = counted(self.chain.len(), "level", "levels");
+        let mut parts = vec![format!("{} in {levels}", many(self.steps, "step", "steps"))];
         if self.computed > 0 {
             let matrices = many(self.computed, "matrix makes", "matrices make");
             parts.push(format!("and as many as {matrices}"));

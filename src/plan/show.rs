@@ -1,8 +1,8 @@
-//! The output of `cuelight plan FILE`: every step by stage, with what can happen to it, as a table or as a
+//! The output of `cuelight plan FILE`: every step by level, with what can happen to it, as a table or as a
 //! value.
 
 use crate::{
-    Ceilings, Currency, Estimate, Plan, PlanStep, Work,
+    Ceilings, Currency, Estimate, GateRule, Plan, PlanStep, Quorum, Work,
     expand::with_models,
     stages,
     words::{count, gate, id, kind, limits, line, retry, undo},
@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write as _};
 
 const HEAD: [&str; 10] =
-    ["stage", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "limits", "rule"];
+    ["level", "step", "kind", "needs", "timeout", "retry", "undo", "effect", "limits", "rule"];
 
 /// The table, for people; a column is as wide as its widest cell, and an empty column is left out.
 pub fn show(plan: &Plan) -> String {
@@ -76,6 +76,7 @@ struct EstimateAnswer {
 /// One step of a plan.
 #[derive(Serialize, JsonSchema)]
 struct PlannedStep {
+    /// The level of the step: steps of one level can start together, and those of level 1 start first.
     stage: usize,
     id: String,
     kind: String,
@@ -90,8 +91,69 @@ struct PlannedStep {
     undo: Option<&'static str>,
     effect: &'static str,
     limits: Option<String>,
-    /// The rule of a gate.
+    /// The rule of a gate as a sentence.
     gate: Option<String>,
+    /// The same rule by field.
+    gate_rule: Option<GateRuleAnswer>,
+}
+
+/// The rule of a gate. Templates stand as the file has them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GateRule")]
+struct GateRuleAnswer {
+    /// The risk of the steps that an approval releases.
+    risk: &'static str,
+    prompt: String,
+    /// Groups that must agree, each with its number of people; null is any person.
+    require: Vec<QuorumAnswer>,
+    /// People and groups whose answer does not count.
+    forbid: Vec<String>,
+    /// The condition under which no person is asked.
+    auto: Option<String>,
+    /// True if an approval needs a security key that was touched.
+    touch: bool,
+    reason_required: bool,
+    remind_ms: Vec<u64>,
+    escalate_ms: Option<u64>,
+    escalate_to: Option<String>,
+    timeout_ms: Option<u64>,
+    /// `reject`, `approve` or `escalate`; counts where there is a timeout.
+    on_timeout: Value,
+    /// `stop`, `continue` or `compensate`.
+    on_reject: Value,
+}
+
+/// A number of people of one group.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Quorum")]
+struct QuorumAnswer {
+    group: Option<String>,
+    count: u32,
+}
+
+impl GateRuleAnswer {
+    fn of(rule: &GateRule) -> Self {
+        let any = Quorum { group: None, count: 1 };
+        let require = if rule.require.is_empty() { std::slice::from_ref(&any) } else { &rule.require };
+        let quorum = |quorum: &Quorum| QuorumAnswer { group: quorum.group.clone(), count: quorum.count };
+        let word = |word: serde_json::Result<Value>| word.expect("a word is JSON");
+        let (escalate_ms, escalate_to) = rule.escalate.clone().map(|(after, to)| (after.0, to)).unzip();
+        Self {
+            risk: rule.risk.word(),
+            prompt: rule.prompt.clone(),
+            require: require.iter().map(quorum).collect(),
+            forbid: rule.forbid.clone(),
+            auto: rule.auto.clone(),
+            touch: rule.touch,
+            reason_required: rule.reason_required,
+            remind_ms: rule.remind.iter().map(|span| span.0).collect(),
+            escalate_ms,
+            escalate_to,
+            timeout_ms: rule.timeout.map(|span| span.0),
+            on_timeout: word(serde_json::to_value(rule.on_timeout)),
+            on_reject: word(serde_json::to_value(rule.on_reject)),
+        }
+    }
 }
 
 impl PlanAnswer {
@@ -160,9 +222,9 @@ impl Row<'_> {
         )
     }
 
-    fn rule(&self) -> Option<String> {
+    fn rule(&self) -> Option<&GateRule> {
         match &self.step.work {
-            Work::Gate(rule) => Some(gate(rule)),
+            Work::Gate(rule) => Some(rule),
             _ => None,
         }
     }
@@ -170,7 +232,7 @@ impl Row<'_> {
     fn cells(&self, plan: &Plan) -> [String; 10] {
         let step = self.step;
         let condition = step.condition.as_ref().map(|condition| format!("if {}", line(condition)));
-        let rule: Vec<String> = condition.into_iter().chain(self.rule()).collect();
+        let rule: Vec<String> = condition.into_iter().chain(self.rule().map(gate)).collect();
         let sign = if matches!(step.work, Work::Gate(_)) { "◆ " } else { "" };
         [
             self.stage.to_string(),
@@ -202,7 +264,8 @@ impl Row<'_> {
             undo: undo(&step.undo),
             effect: step.effect.word(),
             limits: limits(step),
-            gate: self.rule(),
+            gate: self.rule().map(gate),
+            gate_rule: self.rule().map(GateRuleAnswer::of),
         }
     }
 }
@@ -211,7 +274,8 @@ impl Row<'_> {
 fn summary(plan: &Plan) -> String {
     let estimate = Estimate::of(plan);
     let last = stages(plan).len() as u64;
-    let mut words = vec![count(estimate.steps, "step"), count(last, "stage"), count(estimate.gates, "gate")];
+    let steps = format!("{} in {}", count(estimate.steps, "step"), count(last, "level"));
+    let mut words = vec![steps, count(estimate.gates, "gate")];
     words.push(match estimate.most.calls {
         most if most == estimate.once.calls => count(most, "call"),
         most => format!("{} to {}", estimate.once.calls, count(most, "call")),
@@ -234,7 +298,7 @@ fn summary(plan: &Plan) -> String {
         words.push(format!("{matrices} computed in the run, shown as one copy […]"));
     }
     words.extend(
-        estimate.time_most.map(|time_most| format!("at most {time_most} of calls in a row, each once")),
+        estimate.time_most.map(|time_most| format!("at most {time_most} when each call is made once")),
     );
     format!("{} ({}): {}\n", line(&plan.name), line(&plan.file), words.join(", "))
 }

@@ -137,13 +137,16 @@ pub(super) const fn undo(undo: &Undo) -> Option<&'static str> {
 
 /// The rule of a gate as one sentence.
 pub(super) fn gate(rule: &GateRule) -> String {
-    format!("{}; {}", rule.risk.word(), decided(rule))
+    format!("risk {}; {}", rule.risk.word(), decided(rule))
 }
 
 /// The least that the gates of a model's calls want.
 fn least(rule: &GateRule) -> String {
-    let risk =
-        if rule.risk == Risk::ReadOnly { String::new() } else { format!("{} or worse; ", rule.risk.word()) };
+    let risk = if rule.risk == Risk::ReadOnly {
+        String::new()
+    } else {
+        format!("risk {} or worse; ", rule.risk.word())
+    };
     format!("{risk}{}", decided(rule))
 }
 
@@ -177,8 +180,8 @@ fn decided(rule: &GateRule) -> String {
     }
     match rule.on_reject {
         OnFailure::Stop => {}
-        OnFailure::Continue => words.push("a no lets the rest go on".to_owned()),
-        OnFailure::Compensate => words.push("a no undoes".to_owned()),
+        OnFailure::Continue => words.push("a rejection lets the rest continue".to_owned()),
+        OnFailure::Compensate => words.push("a rejection undoes".to_owned()),
     }
     words.join("; ")
 }

@@ -17,5 +17,5 @@ pub use error::ErrorAnswer;
 pub use gate::{GateAnswer, GatesAnswer, gate_json, gates_json};
 pub use health::HealthAnswer;
 pub use left::{AgentAnswer, KnowledgeAnswer, ResultAnswer};
-pub use run::{RunAnswer, ShowAnswer, run_json, runs_json, show_json};
+pub use run::{RunAnswer, ShowAnswer, run_json, runs_json, show_json, show_json_to};
 pub use value::ValueAnswer;

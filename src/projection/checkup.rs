@@ -254,13 +254,13 @@ pub fn overall(checks: &[Check]) -> Grade {
     checks.iter().map(|check| check.grade).max().unwrap_or_default()
 }
 
-/// The health and the checks in one line.
+/// The health of the runs and that of the engine in one line, each named: they can differ.
 pub fn health_line(board: &Board, checks: &[Check]) -> String {
     let (health, grade) = (board.health(), overall(checks));
     let running = board.open_runs().count();
     let gates = board.open_gates().count();
     format!(
-        "health {health} {}, checks {}: {}, {}, {}",
+        "health: runs {health} of 100, {}; engine {}; {}, {}, {}",
         health.label(),
         grade.word(),
         counted(running, "run open", "runs open"),

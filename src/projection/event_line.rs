@@ -14,6 +14,28 @@ pub fn events_schema() -> Value {
     serde_json::from_str(include_str!("events.schema.json")).expect("a schema")
 }
 
+/// The type of each event that a log can hold: `gate.voted`. The end of a run is spelled as the trail spells it, and not as
+/// a line of JSON does.
+///
+/// # Panics
+/// Never: see [`events_schema`].
+pub fn event_types() -> Vec<String> {
+    let schema = events_schema();
+    let shapes = schema["oneOf"].as_array().expect("a shape for each type");
+    let types = shapes.iter().filter_map(|shape| shape["properties"]["type"]["const"].as_str());
+    types.filter(|word| *word != FOLLOWED).map(|word| event_type(word).to_owned()).collect()
+}
+
+/// The type as the trail spells it; `run_finished` is the spelling of lines of JSON.
+pub fn event_type(word: &str) -> &str {
+    if word == RUN_FINISHED { "run.finished" } else { word }
+}
+
+/// The type of the last line of a run: the only one without a dot. Readers of 0.1.0 wait for it.
+const RUN_FINISHED: &str = "run_finished";
+/// The type of a line that is no event: its run was found, and lines of the past follow.
+const FOLLOWED: &str = "run.followed";
+
 /// One line of `run --json`: `{seq, time, run, type, step?, attempt?, data}`. The run, when it is known, gives names
 /// to steps; it may have seen the event already.
 pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
@@ -25,7 +47,7 @@ pub fn event_line(seq: Seq, event: &Event, run: Option<&RunView>) -> Value {
         put("run", run.to_string().into());
     }
     let kind = match &event.fact {
-        Fact::Run(_, RunEvent::Ended { .. }) => "run_finished",
+        Fact::Run(_, RunEvent::Ended { .. }) => RUN_FINISHED,
         Fact::Run(..)
         | Fact::Step(..)
         | Fact::Attempt(..)

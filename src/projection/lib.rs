@@ -50,7 +50,7 @@ pub use answer::{
 pub use answers::{
     AgentAnswer, DifferenceAnswer, ErrorAnswer, GateAnswer, GatesAnswer, HealthAnswer, KnowledgeAnswer,
     ResultAnswer, RunAnswer, ShowAnswer, ValueAnswer, diff_json, gate_json, gates_json, run_json, runs_json,
-    show_json,
+    show_json, show_json_to,
 };
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{
@@ -65,7 +65,7 @@ pub use compare::{RunsDiff, Side, StepDiff, run_diff, runs_diff};
 pub use copies::names_in_words;
 pub use doubt::{DoubtView, doubt, may_have};
 pub use errors::{ErrorState, ErrorView, Fix, Said};
-pub use event_line::{event_line, events_schema};
+pub use event_line::{event_line, event_type, event_types, events_schema};
 pub use evidence_verdict::{EvidenceVerdict, verdict_of};
 pub use fields::{FieldRow, Fields};
 pub use gate::{Approved, Comment, GateView, VoteView};

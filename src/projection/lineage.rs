@@ -1,6 +1,6 @@
 //! The origin of a run and of its results, and the suggestion for a run that did not complete, in words.
 
-use crate::{RunSummary, RunView, StepView};
+use crate::{RunSummary, RunView, StepView, words::by_words};
 use cuelight_base::{FailureMode, RunId};
 use cuelight_engine::{CachedFrom, CauseOfLaunch, Corrected, Origin, PartialResult};
 
@@ -123,7 +123,7 @@ pub(super) fn kept_words(origin: Option<&Origin>, cached: Option<&CachedFrom>) -
 impl StepView {
     /// The origin of a result that the step did not produce itself; foreign text.
     pub fn origin_words(&self) -> Option<String> {
-        let by_hand = |by: &cuelight_base::Actor, reason: &str| format!("by hand, by {by}: {reason}");
+        let by_hand = |by: &cuelight_base::Actor, reason: &str| format!("by hand, {}", by_words(by, reason));
         match (self.by_hand(), self.origin()) {
             (Some(hand), _) => Some(by_hand(&hand.by, &hand.reason)),
             (None, Some(Origin { run, by: Some(by), reason })) => {

@@ -278,7 +278,7 @@ impl Chain<'_> {
             return self.say(depth, Some(index), format!("{} has been running for {since}{call}", plan.id));
         };
         let (done, all) = (inside.rested(), inside.total());
-        self.say(depth, Some(index), format!("{} is open for {since}: {done} of {all} are at rest", plan.id));
+        self.say(depth, Some(index), format!("{} is open for {since}: {done} of {all} have ended", plan.id));
         let run = self.run;
         let open = run.steps().filter(|(_, plan, view)| plan.frame == Some(index) && !view.state.rests());
         let open: Vec<StepIx> = open.map(|(step, _, _)| step).take(NAMED_MAX).collect();
@@ -322,7 +322,7 @@ impl Chain<'_> {
             self.say(depth, None, format!("{id} was paused by {by}; resume it to go on"));
         }
         if let Some((by, reason)) = &run.cancelled {
-            self.say(depth, None, format!("{id} was cancelled by {by}: {reason}"));
+            self.say(depth, None, format!("{id} was cancelled {}", words::by_words(by, reason)));
         }
         if let Some(record) = &run.error {
             self.say(depth, None, format!("{id}: {}", record.message));

@@ -1,7 +1,7 @@
 //! Every event in words: a dotted type, whom it is about, and a short detail. For trail, logs and preview.
 
 use crate::{RunView, corrected_words, lineage::kept_words};
-use cuelight_base::{Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten};
+use cuelight_base::{Actor, Bucket, MessageKind, Program, RateRule, Score, agent_name, counted, shorten};
 use cuelight_engine::{
     Adoption, Alternative, AttemptEvent, BREAK_GLASS, CacheEvent, CauseOfLaunch, Choice, DoubtAnswer, Event,
     Fact, FailureEvent, GateEvent, PeopleEvent, Purpose, RunEvent, ScheduleEvent, ScopeEvent, StepEvent,
@@ -70,9 +70,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("scope.removed", format!("{}, by {by}", scope_word(*scope)))
         }
         Fact::Failure(_, event) => failure_words(event),
-        Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => {
-            ("schedule.held", format!("by {by}: {reason}"))
-        }
+        Fact::Schedule(_, ScheduleEvent::Held { by, reason }) => ("schedule.held", by_words(by, reason)),
         Fact::Schedule(_, ScheduleEvent::Released { by }) => ("schedule.released", format!("by {by}")),
         Fact::Target(_, event) => target_words(event),
         Fact::Cache(event) => cache_words(event),
@@ -89,7 +87,7 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
             ("bus.rejected", format!("of {}: {}", letter.from, letter.why))
         }
         Fact::Token(TokenEvent::Revoked { subject, reason, by, .. }) => {
-            ("token.revoked", format!("of {subject}, by {by}: {reason}"))
+            ("token.revoked", format!("of {subject}, {}", by_words(by, reason)))
         }
         Fact::People(PeopleEvent::Changed { people, changes, .. }) => {
             ("people.changed", people_changed_words(changes, &people.policy))
@@ -118,6 +116,16 @@ pub fn event_words(event: &Event, run: Option<&RunView>) -> EventWords {
     EventWords { kind, subject, detail: shorten(&detail, DETAIL_CHARS) }
 }
 
+/// An actor with the reason that was given: `by ann: wrong image`.
+pub(super) fn by_words(by: &Actor, reason: &str) -> String {
+    format!("by {by}{}", reason_words(reason))
+}
+
+/// A reason behind a colon; empty when none was given.
+fn reason_words(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
 /// The agent that came by itself.
 fn agent_name_of(event: &AgentEvent) -> &str {
     match event {
@@ -144,7 +152,7 @@ fn agent_words(event: &AgentEvent) -> (&'static str, String) {
             let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
             ("agent.renewed", format!("until {until}{note}"))
         }
-        AgentEvent::Left { reason, by, .. } => ("agent.left", format!("by {by}: {reason}")),
+        AgentEvent::Left { reason, by, .. } => ("agent.left", by_words(by, reason)),
     }
 }
 
@@ -185,7 +193,7 @@ fn run_words(event: &RunEvent, run: Option<&RunView>) -> (&'static str, String) 
         RunEvent::Started => ("run.started", String::new()),
         RunEvent::Paused { by } => ("run.paused", format!("by {by}")),
         RunEvent::Resumed { by } => ("run.resumed", format!("by {by}")),
-        RunEvent::Cancelling { by, reason, .. } => ("run.cancelling", format!("by {by}: {reason}")),
+        RunEvent::Cancelling { by, reason, .. } => ("run.cancelling", by_words(by, reason)),
         RunEvent::Stopping { because, rejected, .. } => {
             let how = if *rejected { "was rejected" } else { "failed" };
             ("run.stopping", format!("{} {how}", named(run, *because)))
@@ -216,7 +224,7 @@ pub(super) fn why_words(why: &Why, run: Option<&RunView>) -> String {
         Why::FailFast(step) => format!("{} failed", named(run, *step)),
         Why::Frame(step) => format!("{} never opened", named(run, *step)),
         Why::Kept => "kept from the run before".to_owned(),
-        Why::Person { by, reason } => format!("by {by}: {reason}"),
+        Why::Person { by, reason } => by_words(by, reason),
         Why::Failed(record) => record.message.clone(),
     }
 }
@@ -305,7 +313,7 @@ fn cache_words(event: &CacheEvent) -> (&'static str, String) {
         CacheEvent::Used { run, .. } => ("cache.used", format!("stands for a step of {run}")),
         CacheEvent::Reset { count, reason, by } => {
             let results = counted(*count as usize, "result", "results");
-            ("workspace.reset", format!("{results} and the lists, by {by}: {reason}"))
+            ("workspace.reset", format!("{results} and the lists, {}", by_words(by, reason)))
         }
         CacheEvent::Cleared { count, by, .. } => {
             ("cache.cleared", format!("{} by {by}", counted(*count as usize, "result", "results")))
@@ -380,7 +388,7 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
             ];
             ("step.completed", words.into_iter().flatten().collect::<Vec<_>>().join(", "))
         }
-        StepEvent::DoneByHand { by, reason, .. } => ("step.done_by_hand", format!("by {by}: {reason}")),
+        StepEvent::DoneByHand { by, reason, .. } => ("step.done_by_hand", by_words(by, reason)),
         StepEvent::Failed { record } => ("step.failed", record.message.clone()),
         StepEvent::SentBack => ("step.sent_back", "runs again".to_owned()),
         StepEvent::Reopened { why, gates } if gates.is_empty() => {
@@ -399,7 +407,7 @@ fn step_words(event: &StepEvent, run: Option<&RunView>) -> (&'static str, String
                 DoubtAnswer::NotHappened => "it did not happen",
                 DoubtAnswer::Abort => "it counts as failed",
             };
-            ("step.doubt_answered", format!("{answer}, by {by}: {reason}"))
+            ("step.doubt_answered", format!("{answer}, {}", by_words(by, reason)))
         }
     }
 }
@@ -447,10 +455,9 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
                 Verdict::Reject => "rejected",
                 Verdict::SendBack => "sent back",
             };
-            let reason = if vote.reason.is_empty() { String::new() } else { format!(": {}", vote.reason) };
             let of: Vec<&str> = vote.acting_for.iter().map(|actor| actor.name.as_str()).collect();
             let of = if of.is_empty() { String::new() } else { format!(" for {}", of.join(", ")) };
-            ("gate.voted", format!("{verdict} by {}{of}{reason}", vote.who()))
+            ("gate.voted", format!("{verdict} by {}{of}{}", vote.who(), reason_words(&vote.reason)))
         }
         GateEvent::Agreed { files, patterns, .. } => {
             let of = |count: usize, one: &str, many: &str| (count > 0).then(|| counted(count, one, many));
@@ -459,20 +466,20 @@ fn gate_words(event: &GateEvent) -> (&'static str, String) {
             let all = all.into_iter().flatten().collect::<Vec<_>>().join(" and ");
             ("gate.agreed", format!("enough approvals; compares {all} again"))
         }
-        GateEvent::GlassBroken(vote) => {
-            ("gate.glass_broken", format!("EMERGENCY APPROVAL by {}: {}", vote.who(), vote.reason))
-        }
+        GateEvent::GlassBroken(vote) => (
+            "gate.glass_broken",
+            format!("EMERGENCY APPROVAL by {}{}", vote.who(), reason_words(&vote.reason)),
+        ),
         GateEvent::Overridden(vote) => {
-            ("gate.overridden", format!("OVERRIDE: approved by {}: {}", vote.by, vote.reason))
+            ("gate.overridden", format!("OVERRIDE: approved {}", by_words(&vote.by, &vote.reason)))
         }
-        GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", format!("by {by}: {reason}")),
+        GateEvent::GlassReviewed { by, reason, .. } => ("gate.glass_reviewed", by_words(by, reason)),
         GateEvent::Delegated { by, to, until, reason } => {
-            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            ("gate.delegated", format!("{by} to {to} until {}{reason}", until.clock()))
+            ("gate.delegated", format!("{by} to {to} until {}{}", until.clock(), reason_words(reason)))
         }
         GateEvent::Refused { by, why } => ("gate.refused", format!("{by}: {why}")),
         GateEvent::Withdrawn { by } => ("gate.withdrawn", format!("by {by}")),
-        GateEvent::Edited { by, reason, .. } => ("gate.edited", format!("by {by}: {reason}")),
+        GateEvent::Edited { by, reason, .. } => ("gate.edited", by_words(by, reason)),
         GateEvent::Commented { by, text } => ("gate.commented", format!("{by}: {text}")),
         GateEvent::Armed { until } => ("gate.armed", format!("can be withdrawn until {}", until.clock())),
         GateEvent::Reminded { count } => ("gate.reminded", format!("reminder {count}")),
@@ -504,6 +511,5 @@ fn failure_words(event: &FailureEvent) -> (&'static str, String) {
         FailureEvent::Resolved { by, reason, .. } => ("failure.resolved", by, reason),
         FailureEvent::Reopened { by, reason, .. } => ("failure.reopened", by, reason),
     };
-    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    (kind, format!("by {by}{reason}"))
+    (kind, by_words(by, reason))
 }

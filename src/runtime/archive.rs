@@ -278,7 +278,7 @@ impl Archive {
 }
 
 fn no_run(run: RunId) -> String {
-    format!("could not find run {run}; `cuelight runs` lists what there is")
+    format!("could not find run {run}; `cuelight runs` lists the runs")
 }
 
 fn stretch(bytes: &[u8], from: u64) -> Page {

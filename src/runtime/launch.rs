@@ -3,8 +3,8 @@
 use super::{InputText, LaunchRequest, Offer, OfferedInput, People, Reply, Source};
 use cuelight_base::{Digest, FILE_BYTES_MAX, RunId, Value, ValueMap, sha256};
 use cuelight_definition::{
-    Diagnostic, Field, Files, KnownPeople, Registry, Tool, ToolBody, Workflow, check_input_texts,
-    check_inputs, check_keys, check_people, read, summary,
+    Diagnostic, Field, Files, FindingAnswer, KnownPeople, Registry, Tool, ToolBody, Workflow,
+    check_input_texts, check_inputs, check_keys, check_people, read, summary,
 };
 use cuelight_engine::Correction;
 use cuelight_plan::{Machine, Plan, lower};
@@ -253,7 +253,8 @@ fn of_file(file: &str, problems: &[String]) -> Vec<Diagnostic> {
 fn invalid(findings: &[Diagnostic]) -> Reply {
     let mut report: String = findings.iter().map(|finding| finding.text(false)).collect();
     report.push_str(&summary(findings));
-    Reply::Invalid { report, findings: Value::Array(findings.iter().map(Diagnostic::json).collect()) }
+    let findings = findings.iter().map(FindingAnswer::of).collect::<Vec<_>>();
+    Reply::Invalid { report, findings: serde_json::to_value(findings).expect("findings are JSON") }
 }
 
 /// Files below the workspace, or absolute; remembers what it has read, for the hash of the definition.

@@ -25,7 +25,7 @@ pub async fn past<F: Future<Output = Page>>(
                 match events.last() {
                     Some((last, _)) if more && *last < until => after = *last,
                     None if after == Seq(0) => {
-                        let why = format!("could not find run {run}; `cuelight runs` lists what there is");
+                        let why = format!("could not find run {run}; `cuelight runs` lists the runs");
                         return Page::Missing(why);
                     }
                     Some(_) | None => return Page::Past(Arc::new(board)),

@@ -47,6 +47,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("audit verify", &[]),
     ("cache", &[]),
     ("cache inspect", &["one"]),
+    ("check", &["bad.yaml"]),
     ("dev drill", &["--kills", "1"]),
     ("doctor", &[]),
     ("engine health", &[]),
@@ -99,6 +100,7 @@ fn place() -> (Place, crate::program::Running) {
         fs::create_dir_all(place.file(".cuelight").join(folder)).expect("a directory of the test");
     }
     place.write("w.yaml", WORKFLOW);
+    place.write("bad.yaml", "name: bad\nsteps: [{id: a, run: x, nead: b}]\n");
     place.write(".cuelight/workflows/nightly.yaml", NIGHTLY);
     place.write(".cuelight/agents/reviewer.yaml", AGENT);
     place.write(".cuelight/config.toml", "[topics.told]\nabout = 'told'\n");

@@ -177,6 +177,20 @@ fn json_has_the_shape_that_is_promised() {
     {
         assert_eq!(gate[key], value);
     }
+    assert_eq!((&gate["evidence"], &gate["will_run"][0]["undo"]), (&json!([]), &Value::Null));
+    assert_eq!(gate["requester"], place.runs()[0]["actor"], "who asked is told by name");
+    let may = &place.show("r-1")["gates"][0]["may"];
+    assert!(
+        may.as_array().is_some_and(|may| may.contains(&json!("approve"))) && *may == gate["may"],
+        "{may}"
+    );
+    assert_eq!(place.runs()[0]["counts"], place.show("r-1")["counts"]);
+    let plan = place.cue(&["plan", "w.yaml", "--json"]).ok().json();
+    let rule = &plan["steps"][0]["gate_rule"];
+    assert_eq!(
+        (&rule["risk"], &rule["require"]),
+        (&json!("reversible"), &json!([{"group": null, "count": 1}]))
+    );
     assert!(gate["risk"].is_string() && gate["epoch"].is_number() && gate["ask_hash"].is_string(), "{gate}");
     assert!(
         gate["require"].is_array() && gate["votes"].is_array() && !gate["command_line"].is_null(),
@@ -857,10 +871,23 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
         (&["run", "w.yaml", "--headless", "-i", "x=1"], "there is no such input"),
         (&["run", "w.yaml", "--headless", "-i", "x"], "is not KEY=VALUE"),
         (&["nosuch"], "unrecognized subcommand"),
-        (&["deny", "g-1"], "a similar subcommand exists: 'reject'"),
-        (&["accept", "g-1"], "a similar subcommand exists: 'approve'"),
-        (&["stop", "r-1"], "a similar subcommand exists: 'cancel'"),
-        (&["log", "r-1"], "a similar subcommand exists: 'logs'"),
+        (&["deny", "g-1"], "tip: `cuelight reject GATE --reason TEXT` rejects a gate"),
+        (&["accept", "g-1"], "tip: `cuelight approve GATE` approves a gate"),
+        (&["stop", "r-1"], "tip: `cuelight cancel RUN` cancels a run, `cuelight engine shutdown` stops the"),
+        (&["log", "r-1"], "tip: `cuelight logs RUN` prints"),
+        (&["list"], "tip: `cuelight runs` lists the runs"),
+        (&["status"], "`cuelight show RUN` shows one"),
+        (&["validate", "w.yaml"], "tip: `cuelight check FILE`"),
+        (&["init"], "tip: `cuelight run FILE` makes the workspace"),
+        (&["version"], "tip: `cuelight --version`"),
+        (&["rerun", "r-1"], "tip: `cuelight retry RUN`"),
+        (&["describe", "r-1"], "tip: `cuelight show RUN`"),
+        (&["inbox"], "tip: `cuelight gates`"),
+        (
+            &["runs", "--theme", "nope"],
+            "could not find the theme nope: no file has this name; there are terminal,",
+        ),
+        (&["verify"], "`cuelight audit verify` alone verifies the log"),
         (&["reject", "g-1", "--break-glass"], "unexpected argument '--break-glass'"),
     ] {
         check(&place, args, 2, &[part]);
@@ -961,7 +988,12 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
     assert_eq!(health["health"], json!({"score": 0, "label": "critical"}));
     assert_eq!(health["reasons"][0]["step"], "load");
     assert_eq!(health["errors"]["urgent"], 1);
-    check(&place, &["health"], 0, &["health 0 critical", "-100.0  bad  agent_logic x1, last load in r-1"]);
+    check(
+        &place,
+        &["health"],
+        0,
+        &["health: runs 0 of 100, critical", "-100.0  bad  agent_logic x1, last load in r-1"],
+    );
 }
 
 #[test]
@@ -984,12 +1016,7 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     // Of its gates the engine knows nothing any more; the board, and beyond that the log, still do.
     for more in [&["run", "gates.yaml", "--headless"][..], &["runs"]] {
         let over = "it was approved by policy:auto";
-        check(
-            &place,
-            &["approve", "g-1"],
-            1,
-            &["could not do that at g-1", over, "its run r-2 has come to rest"],
-        );
+        check(&place, &["approve", "g-1"], 1, &["could not do that at g-1", over, "its run r-2 has ended"]);
         check(&place, &["reject", "g-1", "--reason", "no"], 1, &[over, "`cuelight retry r-2` runs it again"]);
         check(&place, &["withdraw", "g-1"], 1, &[over, "`cuelight gates --show g-1` shows it"]);
         check(&place, &["wait", "g-1"], 0, &["g-1 approved"]);
@@ -1126,8 +1153,8 @@ fn doctor_names_the_words_of_the_settings_that_nobody_reads_and_the_schema_says_
     let said = place.cue(&["doctor"]);
     assert_eq!(said.code, 1, "{said:?}");
     for text in [
-        "nobody reads `enviroment`; did you mean `environment`?",
-        "nobody reads `nonsense`; `cuelight dev schema config` says what can stand there",
+        "`enviroment` is no setting; did you mean `environment`?",
+        "`nonsense` is no setting; `cuelight dev schema config` lists the settings",
     ] {
         assert!(said.out.contains(text), "{said:?}");
     }

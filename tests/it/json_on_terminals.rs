@@ -36,6 +36,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("cache", &[]),
     ("cache inspect", &["r-1"]),
     ("cache list", &[]),
+    ("check", &["odd.yaml"]),
     ("agent context", &["odd"]),
     ("run diff", &["r-1", "r-2"]),
     ("doctor", &[]),

@@ -639,7 +639,7 @@ fn a_plan_is_shown_stage_by_stage() {
     assert_eq!(value["estimate"]["calls_most"], 9);
     assert_eq!(value["estimate"]["calls_least"], 4);
     assert_eq!(value["estimate"]["time_most_ms"], 35 * 60_000);
-    assert_eq!(Estimate::of(&plan).words(), "6 steps in 4 stages, 1 gate, 5 calls, at most 9");
+    assert_eq!(Estimate::of(&plan).words(), "6 steps in 4 levels, 1 gate, 5 calls, at most 9");
     assert_eq!(value["steps"][5]["stage"], 3);
 }
 
@@ -698,7 +698,7 @@ fn what_a_computed_matrix_will_do_is_shown_by_one_copy() {
         main: 3 steps, 1 gate
           go             matrix, computed
             go[…]        workflow in.yaml
-        ◆     go[…]/ask  gate              reversible; any one person
+        ◆     go[…]/ask  gate              risk reversible; any one person
               go[…]/act  run               after go[…]/ask
           end            run               after go
         ",

@@ -596,7 +596,7 @@ fn a_replay_tells_the_same_numbers_and_a_report_holds_all_of_them() {
     assert_eq!(report["overall"], "healthy");
     let line = health_line(&log.board, &checks);
     assert!(
-        line.starts_with("health 33 critical, checks healthy: 39 runs open, 0 gates wait, 13 "),
+        line.starts_with("health: runs 33 of 100, critical; engine healthy; 39 runs open, 0 gates wait, 13 "),
         "{line}"
     );
 }

@@ -19,6 +19,7 @@ use super::{
     trust::TrustAnswer,
 };
 use cuelight_base::{Value, ValueMap};
+use cuelight_definition::FindingAnswer;
 use cuelight_plan::PlanAnswer;
 use cuelight_projection::{
     DifferenceAnswer, ErrorAnswer, GateAnswer, GatesAnswer, HealthAnswer, KnowledgeAnswer, ResultAnswer,
@@ -46,6 +47,7 @@ const ANSWERS: &[Row] = &[
     (&["audit verify"], SchemaGenerator::subschema_for::<VerifiedAnswer>),
     (&["cache", "cache list"], SchemaGenerator::subschema_for::<CacheAnswer>),
     (&["cache inspect"], SchemaGenerator::subschema_for::<Vec<CachedAnswer>>),
+    (&["check"], SchemaGenerator::subschema_for::<Vec<FindingAnswer>>),
     (&["dev drill"], SchemaGenerator::subschema_for::<ProofAnswer>),
     (&["doctor"], SchemaGenerator::subschema_for::<DoctorAnswer>),
     (&["engine health", "engine shutdown"], SchemaGenerator::subschema_for::<HealthAnswer>),

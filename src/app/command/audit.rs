@@ -15,13 +15,13 @@ use crate::{
     output::{Output, say},
 };
 use clap::{Args, Subcommand, ValueEnum};
-use cuelight_base::{Digest, RunId, Seq, Value, safe_text};
-use cuelight_engine::{Fact, GateEvent, Stage};
-use cuelight_projection::{TrailRow, event_line};
+use cuelight_base::{Digest, RunId, Seq, Value, counted, safe_text};
+use cuelight_engine::{Fact, GateEvent, Refusal, Stage};
+use cuelight_projection::{TrailRow, event_line, event_type, event_types};
 use cuelight_runtime::{Clock as _, SystemClock};
 use cuelight_store::{ChainEnd, ChainHead, FileNote, Heads, Reader, Workspace};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -32,7 +32,7 @@ use std::{
 pub(super) struct AuditArgs {
     #[command(subcommand)]
     pub(super) command: Option<AuditCommand>,
-    /// One run (r-7), or all that belongs to a trace
+    /// One run (r-7), or all runs of a trace
     pub(super) what: Option<String>,
     /// Only events of this type, or of this noun: gate.voted, gate
     #[arg(long = "type", value_name = "TYPE")]
@@ -42,7 +42,7 @@ pub(super) struct AuditArgs {
     pub(super) by: Option<String>,
     #[command(flatten)]
     pub(super) window: Window,
-    /// Include events that followed from decisions
+    /// Include the records of steps, attempts and results that followed
     #[arg(long)]
     pub(super) all: bool,
     /// Only the last ones, the newest first
@@ -83,7 +83,7 @@ pub(super) enum AuditCommand {
     /// Verify the whole log and its signatures; with a file, verify a receipt or an export
     #[command(
         after_help = "Examples:\n  cuelight audit verify\n  cuelight audit verify g-3.receipt.json --key cuelight/…+1a2b3c4d+…\n\n\
-        Exit codes for the log: 0 it holds, 1 it does not, 2 usage, 3 it holds but its end is not signed, 6 cannot read.\n\
+        Exit codes for the log: 0 it holds, 1 it does not, 2 usage, 3 it holds but records at its end are unsigned for more than 90 s, 6 cannot read.\n\
         Exit codes for a file: 0 it holds, 1 it does not, 2 usage."
     )]
     Verify(AuditVerifyArgs),
@@ -112,11 +112,23 @@ fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
         Some(named::LATEST) => Some(run_named(&reader, named::LATEST)?.to_string()),
         what => what.map(str::to_owned),
     };
-    let mut shown = 0_u64;
+    let kind = args.kind.as_deref().map(kind_named).transpose()?;
+    let (mut shown, mut left_out) = (0_u64, 0_u64);
+    let mut is_what_known = what.is_none();
+    let mut is_who_known = args.by.is_none();
     let mut recent: VecDeque<String> = VecDeque::new();
     let shown_line = |line: &str| if args.json { out.json_text(line) } else { out.line(line) };
     each(&reader, &mut |entry| {
-        if !wanted(args, what.as_deref(), &entry) {
+        let is_of_what = what.as_deref().is_none_or(|what| is_about(&entry, what));
+        let is_by = args.by.as_ref().is_none_or(|name| entry.row.who == *name);
+        is_what_known |= is_of_what;
+        is_who_known |= is_by;
+        let is_of_kind = kind.as_deref().is_none_or(|kind| is_kind(entry.row.kind, kind));
+        if !(is_of_what && is_by && is_of_kind && args.window.holds(&entry.row)) {
+            return;
+        }
+        if !(args.all || entry.row.is_decision) {
+            left_out += 1;
             return;
         }
         shown += 1;
@@ -133,11 +145,78 @@ fn list(config: &Config, out: Output, args: &AuditArgs) -> Outcome {
             }
         }
     })?;
+    match (what, args.by.as_deref()) {
+        (Some(what), _) if !is_what_known => return Err(no_such(&what)),
+        (_, Some(name)) if !is_who_known && !is_in_people(config, &workspace, name)? => {
+            return Err(nobody(name));
+        }
+        _ => {}
+    }
     recent.iter().for_each(|text| shown_line(text));
     if shown == 0 && !args.json {
-        out.line("nothing in the trail fits that; `cuelight audit` shows all of it");
+        out.line(&nothing_fits(left_out));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The noun or the type that `--type` names, in the spelling of the trail.
+fn kind_named(text: &str) -> Result<String, Trouble> {
+    let types = event_types();
+    let kind = event_type(text);
+    if types.iter().any(|known| is_kind(known, kind)) {
+        return Ok(kind.to_owned());
+    }
+    let mut by_noun: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for known in &types {
+        by_noun.entry(known.split('.').next().unwrap_or(known)).or_default().push(known);
+    }
+    let lines: String = by_noun.values().map(|types| format!("\n  {}", types.join(", "))).collect();
+    let message = format!("could not find the event type {}; the types are:{lines}", safe_text(text));
+    Err(Trouble::usage(message))
+}
+
+/// True for the type itself, and for each type of a noun.
+fn is_kind(known: &str, kind: &str) -> bool {
+    known.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// True for a record of this run, or of a run of this trace.
+fn is_about(entry: &Entry<'_>, what: &str) -> bool {
+    let is_run = entry.row.run.is_some_and(|run| run.to_string() == what);
+    is_run || entry.run.as_ref().is_some_and(|run| &*run.summary.trace == what)
+}
+
+fn no_such(what: &str) -> Trouble {
+    Trouble::usage(match named::run(what) {
+        Ok(run) => Refusal::NoRun(run).to_string(),
+        Err(_) => {
+            format!("could not find a run or a trace {}; `cuelight runs` lists the runs", safe_text(what))
+        }
+    })
+}
+
+fn is_in_people(config: &Config, workspace: &Workspace, name: &str) -> Result<bool, Trouble> {
+    let people = config.people(workspace)?.known(rustix::process::geteuid().as_raw());
+    Ok(people.groups.contains_key(name))
+}
+
+fn nobody(name: &str) -> Trouble {
+    Trouble::usage(format!(
+        "could not find {}: nobody of that name has acted here or stands in people.toml",
+        safe_text(name)
+    ))
+}
+
+fn nothing_fits(left_out: u64) -> String {
+    match left_out {
+        0 => "nothing in the trail fits that; `cuelight audit` shows all of it".to_owned(),
+        many => {
+            let records = counted(usize::try_from(many).unwrap_or(usize::MAX), "record", "records");
+            format!(
+                "no request, ask or answer fits that; --all shows {records} of steps, attempts and their results"
+            )
+        }
+    }
 }
 
 fn line_of(row: TrailRow) -> String {
@@ -152,18 +231,6 @@ fn line_of(row: TrailRow) -> String {
 /// A run by its id, or the newest one of the log.
 fn run_named(reader: &Reader, text: &str) -> Result<RunId, Trouble> {
     if text == named::LATEST { named::newest(&each(reader, &mut |_| {})?.1) } else { named::run(text) }
-}
-
-fn wanted(args: &AuditArgs, what: Option<&str>, entry: &Entry<'_>) -> bool {
-    let row = &entry.row;
-    let of_what = what.is_none_or(|what| {
-        let run = row.run.is_some_and(|run| run.to_string() == what);
-        run || entry.run.as_ref().is_some_and(|run| &*run.summary.trace == what)
-    });
-    let of_kind =
-        args.kind.as_deref().is_none_or(|kind| row.kind == kind || row.kind.starts_with(&format!("{kind}.")));
-    let of_whom = args.by.as_deref().is_none_or(|text| row.who == text);
-    of_what && of_kind && of_whom && args.window.holds(row) && (args.all || row.is_decision)
 }
 
 /// All of it, for somebody else.
@@ -281,7 +348,7 @@ fn evidence(workspace: &Workspace, out: Output, run: RunId, dir: &Path) -> Outco
         }
     })?;
     if events.is_empty() {
-        return Err(Trouble::usage(format!("could not find run {run}; `cuelight runs` lists what there is")));
+        return Err(Trouble::usage(Refusal::NoRun(run).to_string()));
     }
     DirBuilder::new()
         .recursive(true)

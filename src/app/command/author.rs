@@ -5,12 +5,13 @@ use crate::{
     args::key_value,
     config::Config,
     exit::{FAILED, Outcome, Trouble, USAGE},
-    output::{Output, say},
+    output::{Output, say, without_numbers},
 };
 use clap::{Args, ValueEnum};
 use cuelight_base::{FILE_BYTES_MAX, Value, ValueMap, counted};
 use cuelight_definition::{
-    CONTEXTS, Diagnostic, Files, KnownPeople, Severity, Workflow, check_input_texts, sarif, summary,
+    CONTEXTS, Diagnostic, Files, FindingAnswer, KnownPeople, Severity, Workflow, check_input_texts,
+    findings_text, sarif, summary,
 };
 use cuelight_expression::{ExprErrorKind, MapLookup, Names};
 use cuelight_import::{ImportAs, Imported, import_argo, import_dagu, import_github, import_wfformat};
@@ -40,6 +41,9 @@ pub(super) struct CheckArgs {
     /// Format of the findings
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Findings,
+    /// As JSON, the same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(super) json: bool,
     /// Warnings count as errors
     #[arg(long)]
     pub(super) strict: bool,
@@ -264,15 +268,14 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
                 all.push(Diagnostic::whole_file(
                     "unreadable",
                     &name,
-                    format!("could not read {name}: {why}"),
+                    without_numbers(&format!("could not read {name}: {why}")),
                 ));
             }
         }
     }
-    match args.format {
+    match if args.json { Findings::Json } else { args.format } {
         Findings::Text => {
-            all.iter()
-                .for_each(|diagnostic| out.raw(format!("{}\n", diagnostic.text(out.colour)).as_bytes()));
+            out.raw(findings_text(&all, out.colour).as_bytes());
             let files = counted(args.files.len(), "file", "files");
             let found = summary(&all);
             say(&if found.is_empty() {
@@ -281,7 +284,7 @@ pub(super) fn check(config: &Config, args: &CheckArgs, out: Output) -> Outcome {
                 format!("{files}: {found}")
             });
         }
-        Findings::Json => out.json_pretty(&Value::Array(all.iter().map(Diagnostic::json).collect())),
+        Findings::Json => out.json_pretty(&all.iter().map(FindingAnswer::of).collect::<Vec<_>>()),
         Findings::Sarif => out.json_pretty(&sarif(&all)),
     }
     let bad = all.iter().any(|diagnostic| args.fails_at(diagnostic.severity));
@@ -327,8 +330,8 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// All findings on standard output, and the sentence that ends the command.
 fn report(findings: &[Diagnostic], out: Output) -> Trouble {
-    findings.iter().for_each(|finding| out.raw(format!("{}\n", finding.text(out.colour)).as_bytes()));
-    Trouble::usage(format!("could not go on: {}", summary(findings)))
+    out.raw(findings_text(findings, out.colour).as_bytes());
+    Trouble::usage(format!("could not use the file: {}", summary(findings)))
 }
 
 fn workflow(config: &Config, path: &Path, out: Output) -> Result<Workflow, Trouble> {

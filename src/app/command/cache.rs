@@ -150,7 +150,7 @@ async fn inspect(config: &Config, out: Output, key: &str, json: bool) -> Outcome
     let found: Vec<_> = board.cache().all(now).filter(|(_, result)| result.key == key).collect();
     if found.is_empty() {
         return Err(Trouble::failed(format!(
-            "could not find a result under {}; `cuelight cache list` lists what there is",
+            "could not find a result under {}; `cuelight cache list` lists the results",
             safe_text(key)
         )));
     }

@@ -42,6 +42,8 @@ use std::ffi::{OsStr, OsString};
 
 /// Sentence, usage, examples, then the flags: the help of every command.
 const TEMPLATE: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
+/// Heading of the flags that every command has.
+const GLOBAL: &str = "Global options";
 
 /// The commands at the top of `cuelight --help`, by heading.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -213,7 +215,7 @@ pub(super) enum Command {
     /// Find problems of this set-up, and show the settings in force
     #[command(after_help = "Example: cuelight doctor\n\nExit codes: 0 all is well, 1 something is wrong.")]
     Doctor(JsonArgs),
-    /// List the decisions of people from the signed log; verify and export them
+    /// List requests, asks, answers and choices of the engine from the signed log; verify and export it
     #[command(
         args_conflicts_with_subcommands = true,
         after_help = "Examples:\n  cuelight audit r-7\n  cuelight audit verify"
@@ -356,7 +358,7 @@ pub(crate) fn complete() {
 /// Reads a command line, also one in an old spelling.
 pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
     let mut words: Vec<OsString> = words.into_iter().collect();
-    let mut tree = tree();
+    let mut tree = tree_in_brief();
     let Some(at) = first_command(&tree, &words) else {
         if words.iter().skip(1).any(|word| word == "--help" || word == "-h") {
             tree = tree.override_help(front_page());
@@ -369,7 +371,10 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
         return read(words);
     }
     let moved = MOVED.iter().find(|(old, _)| words[at] == *old);
-    let note = moved.map(|(old, new)| format!("note: `cuelight {old}` is now `cuelight {}`", new.join(" ")));
+    let note = moved.map(|(old, new)| {
+        let more = if *old == "verify" { "; `cuelight audit verify` alone verifies the log" } else { "" };
+        format!("note: `cuelight {old}` is now `cuelight {}`{more}", new.join(" "))
+    });
     if let Some((old, new)) = moved {
         // A file was always wanted here: without one, the new command would verify the log instead.
         let guard: &[&str] = if *old == "verify" { &["--a-file"] } else { &[] };
@@ -377,24 +382,48 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
     }
     let meant = meant_by(&words[at]);
     let parsed = parse(tree, words).map_err(|mut error| {
-        if let (ErrorKind::InvalidSubcommand, Some(meant)) = (error.kind(), meant) {
-            let names = ContextValue::Strings(vec![meant.to_owned()]);
-            let _similar = error.insert(ContextKind::SuggestedSubcommand, names);
+        if let (ErrorKind::InvalidSubcommand, Some(hint)) = (error.kind(), meant) {
+            // Words that only look like this one would lead away from the hint.
+            let _similar = error.remove(ContextKind::SuggestedSubcommand);
+            let hint = ContextValue::StyledStrs(vec![hint.into()]);
+            let _hint = error.insert(ContextKind::Suggested, hint);
         }
         error
     });
     Spoken { parsed, note }
 }
 
-/// The command that a word of the same meaning stands for. An answer at a gate is never guessed: it is only suggested.
+/// Words of other programs, each group with the sentence that names ours.
+const MEANT: &[(&[&str], &str)] = &[
+    (
+        &["abort", "kill", "stop"],
+        "`cuelight cancel RUN` cancels a run, `cuelight engine shutdown` stops the engine",
+    ),
+    (&["accept", "allow", "ok", "yes"], "`cuelight approve GATE` approves a gate"),
+    (&["config", "settings"], "`cuelight doctor` shows the settings in force"),
+    (&["console", "dashboard", "tui", "ui"], "`cuelight` without a command opens the console"),
+    (&["convert"], "`cuelight import FORMAT FILE` converts a file"),
+    (
+        &["create", "init", "new"],
+        "`cuelight run FILE` makes the workspace, `cuelight demo` shows an example without one",
+    ),
+    (&["decline", "deny", "no", "refuse"], "`cuelight reject GATE --reason TEXT` rejects a gate"),
+    (&["describe", "info", "inspect"], "`cuelight show RUN` shows a run and its steps"),
+    (&["dry-run", "preview"], "`cuelight plan FILE` shows the steps that a run would take"),
+    (&["inbox", "approvals", "pending"], "`cuelight gates` lists everything that waits for a person"),
+    (&["lint", "validate"], "`cuelight check FILE` checks a workflow file"),
+    (&["list", "ls", "ps"], "`cuelight runs` lists the runs"),
+    (&["log", "tail"], "`cuelight logs RUN` prints the output of steps, -f follows it"),
+    (&["rerun", "restart"], "`cuelight retry RUN` runs the failed steps of a run again"),
+    (&["exec", "start", "submit"], "`cuelight run FILE` runs a workflow, `cuelight serve` starts the engine"),
+    (&["status"], "`cuelight runs` lists the runs, `cuelight show RUN` shows one"),
+    (&["version"], "`cuelight --version` prints the version"),
+];
+
+/// The hint for a word of another program. An answer at a gate is never guessed: it is only suggested.
 fn meant_by(word: &OsStr) -> Option<&'static str> {
-    match word.to_str()? {
-        "deny" | "decline" | "refuse" | "no" => Some("reject"),
-        "accept" | "allow" | "ok" | "yes" => Some("approve"),
-        "log" => Some("logs"),
-        "stop" | "kill" | "abort" => Some("cancel"),
-        _ => None,
-    }
+    let word = word.to_str()?;
+    MEANT.iter().find(|(words, _)| words.contains(&word)).map(|(_, hint)| *hint)
 }
 
 fn parse(mut tree: clap::Command, words: Vec<OsString>) -> Result<Cli, clap::Error> {
@@ -422,11 +451,26 @@ fn first_command(tree: &clap::Command, words: &[OsString]) -> Option<usize> {
 
 /// All commands, with the help of each in one order.
 pub(super) fn tree() -> clap::Command {
-    in_order(Cli::command())
+    in_order(Cli::command(), TEMPLATE)
 }
 
-fn in_order(command: clap::Command) -> clap::Command {
-    command.help_template(TEMPLATE).disable_help_subcommand(true).mut_subcommands(in_order)
+/// The same, for a terminal: the help of a command names the global flags in one line, and the first page explains them.
+fn tree_in_brief() -> clap::Command {
+    let all = Cli::command();
+    let global: Vec<&clap::Arg> = all.get_arguments().filter(|flag| flag.is_global_set()).collect();
+    let names: Vec<String> =
+        global.iter().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}")).collect();
+    let template =
+        format!("{TEMPLATE}\n\n{GLOBAL}:\n  {}\n  `cuelight --help` explains them", names.join(", "));
+    let hidden = global
+        .into_iter()
+        .fold(all.clone(), |command, flag| command.mut_arg(flag.get_id(), |flag| flag.hide(true)));
+    in_order(hidden, &template)
+}
+
+fn in_order(command: clap::Command, template: &str) -> clap::Command {
+    let inner = |command| in_order(command, template);
+    command.help_template(template.to_owned()).disable_help_subcommand(true).mut_subcommands(inner)
 }
 
 /// The help of the program itself: its commands by group, every other one by name.

@@ -73,7 +73,7 @@ enum SchemaOf {
     Workflow,
     /// The settings of a workspace, .cuelight/config.toml
     Config,
-    /// A line of `run --json` and of `events --json`
+    /// A line of `run --json` and of `run events --json`
     Events,
     /// The answers of `--json`, by command
     Answers,

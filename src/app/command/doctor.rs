@@ -115,15 +115,20 @@ pub(super) fn doctor(config: &Config, out: Output, look: &Look, args: &JsonArgs)
                 vec![finding.what.to_owned(), finding.state.word().to_owned(), safe_text(&finding.text)]
             })
             .collect();
-        out.table(&["WHAT", "STATE", ""], &rows);
+        out.table(&["WHAT", "STATE", "DETAILS"], &rows);
         out.line("");
         let rows: Vec<Vec<String>> = settings
             .iter()
-            .map(|setting| vec![setting.name.to_owned(), safe_text(&setting.value), safe_text(&setting.from)])
+            .map(|setting| vec![setting.name.to_owned(), shown(&setting.value), safe_text(&setting.from)])
             .collect();
         out.table(&["SETTING", "VALUE", "FROM"], &rows);
     }
     Ok(ExitCode::from(if is_wrong { FAILED } else { 0 }))
+}
+
+/// A value for people; a setting that lists nothing says so.
+fn shown(value: &str) -> String {
+    if value.is_empty() { "none".to_owned() } else { safe_text(value) }
 }
 
 fn ok(what: &'static str, text: String) -> Finding {
@@ -171,7 +176,7 @@ fn files() -> Finding {
 fn guard() -> Finding {
     let weak = guard_weaknesses();
     if weak.is_empty() {
-        let text = "steps survive a kill of the engine, and their exit codes are kept";
+        let text = "programs of steps survive a kill of the engine, and their exit codes are kept";
         return ok("guard", text.to_owned());
     }
     note("guard", weak.join("; "))
@@ -180,9 +185,10 @@ fn guard() -> Finding {
 /// Checks that this machine can confine steps in a sandbox.
 fn sandbox() -> Finding {
     match sandbox_weaknesses() {
-        Ok(weak) if weak.is_empty() => {
-            ok("sandbox", "steps with `sandbox: strict` reach no more than they were given".to_owned())
-        }
+        Ok(weak) if weak.is_empty() => ok(
+            "sandbox",
+            "steps with `sandbox: strict` reach only the files and network that they were given".to_owned(),
+        ),
         Ok(weak) => note("sandbox", weak.join("; ")),
         Err(why) => note("sandbox", format!("steps with `sandbox: strict` are refused: {why}")),
     }
@@ -197,7 +203,11 @@ fn this_machine(workspace: &Workspace) -> Finding {
     };
     ok(
         "machine",
-        format!("{}; {}", said("labels", machine.labels), said("capabilities", machine.capabilities)),
+        format!(
+            "steps can require {} and {}",
+            said("labels", machine.labels),
+            said("capabilities", machine.capabilities)
+        ),
     )
 }
 
@@ -205,7 +215,10 @@ fn this_machine(workspace: &Workspace) -> Finding {
 fn guards(workspace: &Workspace) -> Finding {
     let all = living_guards(workspace.root());
     if all.is_empty() {
-        return ok("guards", "none: no program of a step runs, or it runs without one".to_owned());
+        return ok(
+            "guards",
+            "none runs; a guard starts with the first program of a step and outlives the engine".to_owned(),
+        );
     }
     let said = |living_guard: &LivingGuard| {
         let other = if living_guard.is_ours {
@@ -214,7 +227,7 @@ fn guards(workspace: &Workspace) -> Finding {
             ", of another version: it ends what it has, and gets nothing new"
         };
         format!(
-            "pid {} with {}{other}",
+            "process {} with {}{other}",
             living_guard.pid,
             counted(living_guard.running, "program", "programs")
         )
@@ -267,7 +280,11 @@ fn own_files(look: &Look) -> Vec<Finding> {
     }
     if findings.is_empty() {
         let place = look.appearance.own.as_ref().map_or("nowhere: HOME is not set".to_owned(), |path| {
-            format!("{}, {} themes to choose from", path.display(), themes.names().len())
+            format!(
+                "your keys, themes and preferences stand in {}; {} themes are known",
+                path.display(),
+                themes.names().len()
+            )
         });
         findings.push(ok("own files", place));
     }
@@ -323,8 +340,8 @@ fn idle_spawn(config: &Config, settings: &Settings) -> Vec<Finding> {
 /// A word of the settings that nobody reads: most likely another one was meant.
 fn unread((word, meant): (String, Option<String>)) -> Finding {
     let text = match meant {
-        Some(near) => format!("nobody reads `{word}`; did you mean `{near}`?"),
-        None => format!("nobody reads `{word}`; `cuelight dev schema config` says what can stand there"),
+        Some(near) => format!("`{word}` is no setting; did you mean `{near}`?"),
+        None => format!("`{word}` is no setting; `cuelight dev schema config` lists the settings"),
     };
     wrong("config.toml", text)
 }
@@ -376,7 +393,7 @@ fn private(workspace: &Workspace) -> Vec<Finding> {
     });
     let bad: Vec<Finding> = bad.collect();
     if bad.is_empty() {
-        vec![ok("private", "nobody else can read the log or the key".to_owned())]
+        vec![ok("private", "no other user can read the log or the key that signs it".to_owned())]
     } else {
         bad
     }
@@ -445,7 +462,9 @@ fn people(config: &Config, workspace: &Workspace) -> Finding {
 fn traces(config: &Config, workspace: &Workspace) -> Finding {
     match config.traces(workspace) {
         Err(trouble) => wrong("traces", trouble.message),
-        Ok(None) => ok("traces", "they are sent nowhere; `[traces]` in config.toml says where".to_owned()),
+        Ok(None) => {
+            ok("traces", "no traces are sent; `[traces]` in config.toml names a collector".to_owned())
+        }
         Ok(Some((setup, from))) => {
             let place = setup.url.split(['?', '#']).next().unwrap_or_default();
             let place = place.rsplit_once('@').map_or(place, |halves| halves.1);
@@ -474,7 +493,7 @@ fn log(workspace: &Workspace) -> Finding {
                     wrong("log", format!("its last event is of {at}, and now is {now}; set the clock right"))
                 }
                 Some(_) | None => {
-                    ok("log", format!("{} records; `cuelight audit verify` looks at each", seq.0))
+                    ok("log", format!("{} records; `cuelight audit verify` verifies each", seq.0))
                 }
             }
         }
@@ -484,8 +503,17 @@ fn log(workspace: &Workspace) -> Finding {
 fn keys(workspace: &Workspace) -> Finding {
     match Heads::count(workspace) {
         Err(why) => wrong("signed heads", why.to_string()),
-        Ok((_, 0)) => note("signed heads", "none yet; a decision makes the first".to_owned()),
-        Ok((notes, keys)) => ok("signed heads", format!("{notes} by {keys} key(s)")),
+        Ok((_, 0)) => {
+            note("signed heads", "the log is not signed yet; the first decision signs it".to_owned())
+        }
+        Ok((notes, keys)) => ok(
+            "signed heads",
+            format!(
+                "{} of the log, by {}",
+                counted(notes, "signature", "signatures"),
+                counted(keys, "key", "keys")
+            ),
+        ),
     }
 }
 

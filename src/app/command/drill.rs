@@ -169,7 +169,7 @@ impl Drill {
             end(engine)?;
         }
         Err(Trouble::failed(format!(
-            "could not bring the drill to rest; look at it with `cuelight --workspace {}`",
+            "could not end the drill; look at it with `cuelight --workspace {}`",
             self.root.display()
         )))
     }

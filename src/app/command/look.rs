@@ -13,7 +13,7 @@ use cuelight_engine::{Event, StepState};
 use cuelight_plan::Currency;
 use cuelight_projection::{
     RunView, choice_words, event_line, event_words, lineage_words, next_command, otlp_json, runs_json,
-    show_json, spans_of,
+    show_json_to, spans_of,
 };
 use cuelight_runtime::{Clock, Desk, Page, Seen, SystemClock, Trouble as DeskTrouble, Want};
 use std::process::ExitCode;
@@ -90,6 +90,7 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
     let (seat, run) = named::look_at(config, &args.run).await?;
     let view = named::view(&seat, run).await;
     let seen = seat.desk.boards().borrow().clone();
+    let actor = seat.actor.clone();
     let past = if args.otlp { Some(seat.desk.read(Want::Past { run, until: None }).await) } else { None };
     seat.leave().await;
     let view = view?;
@@ -101,7 +102,7 @@ pub(super) async fn show(config: &Config, out: Output, args: &ShowArgs) -> Outco
         return Ok(ExitCode::SUCCESS);
     }
     if args.json {
-        out.json_pretty(&show_json(&seen.board, &view));
+        out.json_pretty(&show_json_to(&seen.board, &view, (&actor, SystemClock.now())));
         return Ok(ExitCode::SUCCESS);
     }
     print_run(out, &view, SystemClock.now());

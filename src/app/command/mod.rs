@@ -80,6 +80,10 @@ pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {
     let no_color = config.variable("NO_COLOR").is_some();
     let out = Output::new(cli.everywhere.color, no_color);
     let screen = screen::Look::new(&config, &cli.everywhere, no_color);
+    // A theme of the environment is for consoles; a flag means this command.
+    if cli.everywhere.screen.theme.as_deref() != config.variable("CUELIGHT_THEME") {
+        screen.appearance.choose("")?;
+    }
     let Some(command) = cli.command else {
         if let Some(why) = screen.no_screen.filter(|_| !cli.plain && !cli.json) {
             say(&format!("{why}: telling what happens line by line"));

@@ -63,7 +63,7 @@ impl GateName {
         match open.as_slice() {
             [one] => Ok(*one),
             [] => Err(Trouble::usage(
-                "could not find the latest gate: none is open; `cuelight gates` lists them",
+                "could not find the latest gate: none is open; `cuelight gates` lists everything that waits for a person",
             )),
             // An answer goes to a gate that its author means: among several it is named.
             several => {
@@ -185,7 +185,7 @@ pub(super) fn over(view: &GateView) -> Trouble {
     let by = view.closed_by.as_deref().map_or_else(String::new, |closed_by| format!(" by {closed_by}"));
     let when = view.closed_at.map_or_else(String::new, |closed_at| format!(" at {closed_at}"));
     Trouble::failed(format!(
-        "could not do that at {gate}: it was {state}{by}{when}, and its run {run} has come to rest; \
+        "could not do that at {gate}: it was {state}{by}{when}, and its run {run} has ended; \
          `cuelight gates --show {gate}` shows it, `cuelight retry {run}` runs it again",
         gate = view.id,
         state = view.state,

@@ -167,7 +167,7 @@ pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> O
             Some(at) => {
                 format!("{run} had not begun after event {at}; `cuelight run replay {run}` tells its events")
             }
-            None => format!("there is no {run}; `cuelight runs` lists what there is"),
+            None => format!("there is no {run}; `cuelight runs` lists the runs"),
         };
         return Err(Trouble::usage(format!("could not replay: {why}")));
     };

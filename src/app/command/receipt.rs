@@ -63,7 +63,7 @@ pub(super) fn make(workspace: &Workspace, gate: GateId, run: RunId) -> Result<Va
     let about = places(&reader, gate, run).map_err(unreadable)?;
     let (Some(first), Some(last)) = (about.first(), about.last()) else {
         return Err(Trouble::failed(format!(
-            "could not find {gate} in the log; `cuelight gates` lists what there is"
+            "could not find {gate} in the log; `cuelight audit --type gate` lists the gates of the log"
         )));
     };
     let note = heads.notes.iter().find(|note| note.size >= *last).ok_or_else(|| {

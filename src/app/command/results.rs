@@ -184,15 +184,13 @@ async fn show(config: &Config, out: Output, (id, said): (String, Option<String>)
     };
     let body = match found.as_ref().and_then(result_in) {
         Some(result) => body(&seat, result).await,
-        None => {
-            Err(format!("could not find {}; `cuelight agent results` lists what there is", safe_text(&id)))
-        }
+        None => Err(format!("could not find {}; `cuelight agent results` lists the results", safe_text(&id))),
     };
     seat.leave().await;
     let body = body.map_err(Trouble::failed)?;
     let Some((event, result)) = found.as_ref().and_then(|event| Some((event, result_in(event)?))) else {
         return Err(Trouble::failed(
-            "could not find that result; `cuelight agent results` lists what there is",
+            "could not find that result; `cuelight agent results` lists the results",
         ));
     };
     if json {

@@ -96,7 +96,7 @@ async fn picture(
     let seen = seat.desk.boards().borrow().clone();
     let newest = || seen.board.summaries().last().map(|summary| summary.id);
     if let Some(run) = run.filter(|run| seen.board.summary(*run).is_none()) {
-        return Err(Trouble::usage(format!("could not find run {run}; `cuelight runs` lists what there is")));
+        return Err(Trouble::usage(format!("could not find run {run}; `cuelight runs` lists the runs")));
     }
     let (place, chosen, keymap) = screen::to_look_at(seat, look)?;
     let mut at = SystemClock.now();

@@ -254,7 +254,7 @@ async fn get(config: &Config, out: Output, key: &str, scope: StateScope, json: b
     let Some((name, value)) = found else {
         let (key, scope) = (safe_text(key), scope_word(scope.of()));
         return Err(Trouble::failed(format!(
-            "could not find {key} in the {scope} state; `cuelight state list` lists what there is"
+            "could not find {key} in the {scope} state; `cuelight state list` lists the keys"
         )));
     };
     if json {

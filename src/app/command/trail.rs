@@ -77,7 +77,7 @@ pub(super) enum KeysCommand {
     Rotate,
 }
 
-/// The log holds, but its end is not signed.
+/// The log holds, but records at its end are unsigned for longer than [`SIGNED_WITHIN`].
 const NOT_ANCHORED: u8 = 3;
 /// An engine that runs signs its head at least so often.
 const SIGNED_WITHIN: Span = Span::seconds(90);
@@ -115,6 +115,7 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
         }
     };
     let since = unsigned_since(&reader, signed, verified)?;
+    let is_late = since.is_some_and(|since| SystemClock.now().since(since) > SIGNED_WITHIN);
     if args.json {
         let (seq, hash) = verified.head;
         out.json(&VerifiedAnswer {
@@ -126,13 +127,13 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
             keys: believed.iter().map(ToString::to_string).collect(),
         });
     } else {
-        told(out, (verified, signed), (&believed, !args.key.is_empty()), anchors.len());
+        told(out, (verified, signed, is_late), (&believed, !args.key.is_empty()), anchors.len());
     }
     if let Some(why) = key_trouble(&workspace) {
         say(&why);
     }
     Ok(match since {
-        Some(since) if SystemClock.now().since(since) > SIGNED_WITHIN => {
+        Some(since) if is_late => {
             say(&format!(
                 "nothing after record {signed} is signed, since {since}; `cuelight serve --until-idle` signs it"
             ));
@@ -144,13 +145,21 @@ pub(super) fn audit_verify(config: &Config, out: Output, args: &AuditVerifyArgs)
 
 fn told(
     out: Output,
-    (verified, signed): (Verified, Seq),
+    (verified, signed, is_late): (Verified, Seq, bool),
     (believed, keys_given): (&[NoteKey], bool),
     anchors: usize,
 ) {
     let (head, hash) = verified.head;
     out.line(&format!("holds   {} records, up to {head} ({hash})", verified.records));
-    out.line(&format!("signed  up to {signed}"));
+    let unsigned = usize::try_from(head.0.saturating_sub(signed.0)).unwrap_or(usize::MAX);
+    out.line(&match (unsigned, is_late) {
+        (0, _) => format!("signed  up to {signed}"),
+        (many, true) => format!("signed  up to {signed}; {} after it NOT SIGNED", counted(many, "record", "records")),
+        (many, false) => format!(
+            "signed  up to {signed}; {} after it, younger than {SIGNED_WITHIN}, which an engine signs within a minute",
+            counted(many, "record", "records")
+        ),
+    });
     for key in believed {
         out.line(&format!("key     {key}"));
     }

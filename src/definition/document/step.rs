@@ -19,7 +19,7 @@ pub(crate) const STEP: Table = Table {
     keys: &[
         key("id", Word, "Unique in the file: a-z, then a-z 0-9 _ -.").required(),
         key("name", Text, "For people."),
-        key("needs", OneOrMany(&Word), "Steps that must have come to rest; absent: starts at once.")
+        key("needs", OneOrMany(&Word), "Steps that must have ended; absent: starts at once.")
             .also(&[same("depends"), same("dependencies")]),
         key("if", Expression, "Whether it runs; `success()` when absent.").also(&[same("when")]),
         key("matrix", Either(&[Shape::Table(&MATRIX), Text]), "Its copies."),

@@ -32,7 +32,7 @@ pub(crate) const WORKFLOW: Table = Table {
         key("defaults", Shape::Table(&DEFAULTS), "What holds for every step that does not say otherwise."),
         key("sequence", Bool, "Steps without `needs` wait for the one before them."),
         key("outputs", Map(&Text), "What it hands to a workflow that calls it."),
-        key("steps", List(&Shape::Table(&STEP)), "What is done.").required(),
+        key("steps", List(&Shape::Table(&STEP)), "The steps, a list: `- {id: build, run: make}`.").required(),
     ],
 };
 

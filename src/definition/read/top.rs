@@ -61,7 +61,8 @@ fn name(reader: &mut Reader<'_, '_>, top: &Object<'_>) -> String {
 fn steps(reader: &mut Reader<'_, '_>, node: &Node, defaults: &Defaults, in_sequence: bool) -> Vec<Step> {
     let items = reader.list(node, "`steps` is a list; each step begins with `- id:`");
     if items.is_empty() && matches!(node.shape, Shape::List(_)) {
-        reader.findings.error("missing-key", node.place, "a workflow has at least one step");
+        let finding = reader.findings.error("missing-key", node.place, "a workflow has at least one step");
+        finding.help("begin with one: `- {id: build, run: make}`");
     }
     let mut out: Vec<Step> = Vec::with_capacity(items.len());
     for item in items {

@@ -96,7 +96,7 @@ impl Turn<'_> {
     ) -> Result<(), Refusal> {
         let this_run = self.find(run)?;
         if this_run.state.rests() {
-            return Err(wrong_state(run, this_run.state, "cancel", "it has come to rest"));
+            return Err(wrong_state(run, this_run.state, "cancel", "it has ended"));
         }
         if this_run.ending.compensating {
             return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));

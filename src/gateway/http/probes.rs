@@ -132,7 +132,7 @@ pub(super) fn metrics(door: &Door) -> Response {
         ("cuelight_ready", "gauge", "Whether what is asked can be recorded.", is_well),
         ("cuelight_uptime_seconds", "gauge", "Since the engine began to listen.", door.uptime().0 / 1000),
         ("cuelight_log_records_total", "counter", "Records of the log.", numbers.board.seq.0),
-        ("cuelight_runs_open", "gauge", "Runs that have not come to rest.", numbers.open_runs),
+        ("cuelight_runs_open", "gauge", "Runs that have not ended.", numbers.open_runs),
         ("cuelight_gates_open", "gauge", "Gates that have not closed.", numbers.open_gates),
         ("cuelight_agents_at_work", "gauge", "Calls of agents that run.", numbers.at_work),
         (

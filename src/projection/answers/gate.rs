@@ -4,7 +4,7 @@ use super::call::CallAnswer;
 use crate::spelled::{command_line, text, to_value};
 use crate::{Attention, Board, Comment, DoubtView, GateView, VoteView};
 use cuelight_base::{Actor, Timestamp, Value, ValueMap};
-use cuelight_engine::{GateAct, StepState};
+use cuelight_engine::{Evidence, GateAct, StepState};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -46,9 +46,13 @@ struct AskAnswer {
     prompt: String,
     #[schemars(with = "String")]
     risk: Value,
+    /// The name of the person who asked for the run.
+    requester: String,
     ask_hash: String,
     epoch: u32,
     opened_at: String,
+    /// Files and texts that are shown with the question.
+    evidence: Vec<EvidenceAnswer>,
     /// Groups that must agree, each with its number of people.
     require: Value,
     /// The part of `require` that no vote fills yet.
@@ -74,6 +78,23 @@ struct AskAnswer {
     /// Values that steps set, and messages that they send.
     #[serde(skip_serializing_if = "Option::is_none")]
     writes: Option<Value>,
+}
+
+/// A file or a text that is shown with the question.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Evidence")]
+struct EvidenceAnswer {
+    /// The path, or the template that the text came from.
+    title: String,
+    /// The text, where it is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// The SHA-256 of the content; null where it could not be read.
+    digest: Option<String>,
+    bytes: u64,
+    /// The reason why it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 /// The end of a gate, or the times at which it is due.
@@ -261,9 +282,11 @@ impl AskAnswer {
             state: gate.state.word(),
             prompt: ask.prompt.clone(),
             risk: to_value(&ask.risk),
+            requester: ask.requester.clone(),
             ask_hash: gate.hash.to_string(),
             epoch: ask.epoch.0,
             opened_at: ask.opened_at.to_string(),
+            evidence: ask.evidence.iter().map(EvidenceAnswer::of).collect(),
             require: to_value(&ask.require),
             missing: to_value(&gate.missing()),
             votes: gate.votes.iter().map(VoteAnswer::of).collect(),
@@ -276,6 +299,18 @@ impl AskAnswer {
             claim: ask.claim.clone(),
             all_calls: ask.all.as_ref().map(to_value),
             writes: (!ask.writes.is_empty()).then(|| to_value(&ask.writes)),
+        }
+    }
+}
+
+impl EvidenceAnswer {
+    fn of(evidence: &Evidence) -> Self {
+        Self {
+            title: evidence.title.clone(),
+            text: evidence.text.clone(),
+            digest: text(evidence.digest),
+            bytes: evidence.bytes,
+            problem: evidence.problem.clone(),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::{gate::GateAnswer, health::BudgetAnswer};
 use crate::spelled::{decimal, text, to_value};
-use crate::{Board, RunSummary, RunView, StepView, UndoState, kind_word, words};
-use cuelight_base::{FailureMode, StepIx, Value, ValueMap};
+use crate::{Board, GateView, RunSummary, RunView, StepView, UndoState, kind_word, words};
+use cuelight_base::{Actor, FailureMode, StepIx, Timestamp, Value, ValueMap};
 use cuelight_engine::{CauseOfLaunch, PartialResult, StepState};
 use cuelight_plan::{Amounts, Currency, PlanStep};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A run, as `runs --json` lists it.
 #[derive(Serialize, JsonSchema)]
@@ -16,11 +16,14 @@ use std::collections::BTreeMap;
 pub struct RunAnswer {
     #[serde(flatten)]
     head: Head,
-    /// The number of steps, in all and by state.
+    /// The same as `counts`, under its first name; `steps` of `show --json` is the list of the steps.
     #[schemars(with = "BTreeMap<String, u64>")]
     steps: ValueMap,
     #[serde(flatten)]
     figures: Figures,
+    /// The number of steps, in all and by state.
+    #[schemars(with = "BTreeMap<String, u64>")]
+    counts: ValueMap,
 }
 
 /// The identity and the origin of a run.
@@ -184,13 +187,22 @@ pub fn run_json(run: &RunSummary) -> Value {
 
 /// `show RUN --json`: the run, its steps, its gates, and what is known when it did not complete.
 pub fn show_json(board: &Board, run: &RunView) -> Value {
+    shown(board, run, GateAnswer::of)
+}
+
+/// The same, with all that this caller may do at each gate.
+pub fn show_json_to(board: &Board, run: &RunView, caller: (&Actor, Timestamp)) -> Value {
+    shown(board, run, |gate| GateAnswer::to(gate, caller))
+}
+
+fn shown(board: &Board, run: &RunView, gate_answer: impl Fn(&Arc<GateView>) -> GateAnswer) -> Value {
     let gates = board.gates().filter(|gate| gate.run == run.id());
     to_value(&ShowAnswer {
         head: Head::of(&run.summary),
         steps: run.steps().map(|(index, plan, view)| StepAnswer::of(run, index, plan, view)).collect(),
         figures: Figures::of(&run.summary),
         counts: counts(&run.summary),
-        gates: gates.map(GateAnswer::of).collect(),
+        gates: gates.map(gate_answer).collect(),
         partial: run.partial.as_deref().map(|partial| PartialAnswer::of(run, partial)),
         outputs: run.outputs.clone(),
         error: run.error.as_deref().map(to_value),
@@ -200,7 +212,7 @@ pub fn show_json(board: &Board, run: &RunView) -> Value {
 impl RunAnswer {
     /// One run, as `runs --json` lists it.
     pub fn of(run: &RunSummary) -> Self {
-        Self { head: Head::of(run), steps: counts(run), figures: Figures::of(run) }
+        Self { head: Head::of(run), steps: counts(run), figures: Figures::of(run), counts: counts(run) }
     }
 }
 

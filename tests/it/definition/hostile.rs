@@ -132,7 +132,7 @@ proptest! {
         let (flow, said) = read(&text);
         prop_assert_eq!(flow.is_none(), said.iter().any(cuelight_definition::Diagnostic::is_error));
         for value in &said {
-            assert!(value.text(true).ends_with('\n') && value.json().is_object());
+            assert!(value.text(true).ends_with('\n') && serde_json::to_value(cuelight_definition::FindingAnswer::of(value)).is_ok_and(|value| value.is_object()));
         }
         cuelight_definition::sarif(&said);
         if let Ok(formatted) = cuelight_definition::fmt(&text) {

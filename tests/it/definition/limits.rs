@@ -134,6 +134,20 @@ fn more_findings_than_anybody_reads_are_counted() {
 }
 
 #[test]
+fn a_note_about_each_step_is_printed_once_and_left_out_notes_are_notes() {
+    let mut text = String::from("name: w\nsteps:\n");
+    for step in 0..2000 {
+        writeln!(text, "  - {{id: s{step}, run: x}}").expect("a String takes all text");
+    }
+    let (_, said) = read(&text);
+    assert_eq!((said.len(), said[500].severity), (501, cuelight_definition::Severity::Note));
+    let told = cuelight_definition::findings_text(&said, false);
+    assert_eq!(told.matches("note[no-timeout]").count(), 1, "{told}");
+    assert!(told.contains(" = 499 more times: lines 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, …\n"), "{told}");
+    assert!(told.lines().count() < 15, "{told}");
+}
+
+#[test]
 fn an_expression_has_githubs_limits() {
     let deep = format!(
         "timeout: 1m\nsteps:\n  - {{id: a, run: x, if: '{}true{}'}}\n",

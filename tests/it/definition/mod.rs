@@ -110,7 +110,7 @@ fn a_finding_shows_the_line_and_a_caret() {
 #[test]
 fn findings_are_told_to_machines_as_json_and_sarif() {
     let (_, said) = read("steps:\n  - {id: a, run: x, neds: b}\n");
-    let json = said[1].json();
+    let json = serde_json::to_value(cuelight_definition::FindingAnswer::of(&said[1])).expect("JSON");
     assert_eq!(
         (&json["line"], &json["column"], &json["code"]),
         (&2.into(), &21.into(), &"unknown-key".into())

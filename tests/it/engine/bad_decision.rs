@@ -52,7 +52,7 @@ fn an_answer_for_another_gate_epoch_or_ask_is_refused() {
         assert!(said.starts_with("! could not decide g-") && said.contains("has changed"), "{what}: {said}");
     }
     let said = sent(&mut bench, 1, |decision| decision.gate = GateId(7));
-    assert_eq!(said, "! could not find gate g-7; `cuelight gates` lists what is open", "{said}");
+    assert_eq!(said, "! could not find gate g-7; `cuelight gates` lists the open gates", "{said}");
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn what_nobody_knows_is_refused() {
     check(
         "steps:\n  - {id: a, run: x}",
         "launch; run r-7; pause",
-        "! could not find run r-7; `cuelight runs` lists what there is",
+        "! could not find run r-7; `cuelight runs` lists the runs",
     );
 }
 

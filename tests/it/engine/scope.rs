@@ -79,7 +79,7 @@ fn a_change_may_ask_for_what_was_seen_and_is_told_what_is_there_now() {
              ! could not change n: it has changed meanwhile, its etag is {second} now
              ! could not change n: it has changed meanwhile, its etag is {second} now
              removed Global[] n by bob
-             ! could not change n: it is not there; `cuelight state list` lists what is
+             ! could not change n: it is not there; `cuelight state list` lists the keys
              ! could not change n: it is not there any more
              set Global[] n=9 by ann",
             etag(&2.into(), 2)
