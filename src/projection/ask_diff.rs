@@ -37,6 +37,10 @@ impl AskChange {
         match (root, inner) {
             ("definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
             ("plan", _) => ("the plan of the run differs: its steps or its inputs".to_owned(), [None, None]),
+            ("prompt", _) => match &self.before {
+                Some(Value::String(before)) => (format!("the question was: {}", before.trim()), [None, None]),
+                _ => ("the question".to_owned(), both),
+            },
             ("form", "value") => (format!("form field {name}"), both),
             ("will_run", "") => {
                 let verb = if added { "will also run" } else { "will not run any more:" };

@@ -38,7 +38,6 @@ pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
         out.push(outcome::section(told));
         out.extend(items);
         out.extend(form(told));
-        out.push(votes);
         out.extend(calls::sections(told));
         out.extend(contents);
         out.extend(claim(told));
@@ -50,9 +49,9 @@ pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
         out.extend(claim(told));
         out.push(outcome::section(told));
         out.extend(form(told));
-        out.push(votes);
         out.extend(calls::sections(told));
     }
+    out.push(votes);
     out.push(people(told));
     if told.spelling.has_details {
         out.extend(ask_details(told));

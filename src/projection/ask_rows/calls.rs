@@ -186,16 +186,16 @@ fn command(out: &mut AskSection, head: &'static str, launch: &Launch) {
 }
 
 /// The files that are executed in one row, and each with a problem, or only named, in its own.
-///
-/// The shell of a script is left to the details: every script has it.
 fn executes(out: &mut AskSection, files: &[FileFact], launch: Option<&Launch>) {
-    let is_shell = |file: &FileFact| {
-        launch.is_some_and(|launch| script_of(launch).is_some() && file.path.ends_with("/bash"))
+    let command = launch.map_or_else(String::new, |launch| launch.argv.join(" "));
+    // The interpreters of the machine are left to the details, and what the command names stands in it.
+    let is_said = |file: &FileFact| {
+        file.path.starts_with('/') || command.contains(file.path.as_str().trim_start_matches("./"))
     };
     let (known, others): (Vec<FileFact>, Vec<FileFact>) =
         files.iter().cloned().partition(|file| file.is_bound() && file.digest.is_some());
     let paths: Vec<&str> =
-        known.iter().filter(|file| !is_shell(file)).map(|file| file.path.as_str()).collect();
+        known.iter().filter(|file| !is_said(file)).map(|file| file.path.as_str()).collect();
     if !paths.is_empty() {
         out.text("  program", paths.join(", "), AskMark::Plain);
     }

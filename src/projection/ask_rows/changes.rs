@@ -97,7 +97,10 @@ impl<'a, 'b> Found<'a, 'b> {
             let text = text(".digest").or_else(|| text(".bytes"));
             !text.is_some_and(|text| all.iter().any(|other| other.path == text))
         };
-        let shown = all.iter().filter(|change| says_more(change) && is_shown(change)).cloned();
+        // The hash of the plan says nothing beside what has changed in it.
+        let is_plan = |change: &AskChange| change.path == "plan" && all.len() > 1;
+        let shown =
+            all.iter().filter(|change| says_more(change) && is_shown(change) && !is_plan(change)).cloned();
         let (calls, others) = shown.partition(AskChange::is_of_calls);
         Self { calls, others, told }
     }
