@@ -289,7 +289,24 @@ pub(super) async fn attach(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
-    attach_as(config, &*config.people(workspace)?, workspace, channel).await
+    let way = Way::Socket(workspace.socket());
+    attach_as(config, &*config.people(workspace)?, workspace, (channel, way)).await
+}
+
+/// A seat at an engine that runs. Where that one ends before it has taken a command, another is started for it.
+async fn attach_to_act(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+    let place = workspace.clone();
+    let start = move || -> Option<Box<dyn Send>> {
+        let turn = turn_to_start(&place)?;
+        // The command waits for an engine in any case, and says when none came in time.
+        drop(detach(&place, true, None));
+        Some(Box::new(turn))
+    };
+    let way = match config.require_trust(workspace) {
+        Ok(_) => Way::Started(workspace.socket(), Arc::new(start)),
+        Err(_) => Way::Socket(workspace.socket()),
+    };
+    attach_as(config, &*config.people(workspace)?, workspace, (channel, way)).await
 }
 
 /// The same, for one of these people.
@@ -297,12 +314,11 @@ async fn attach_as(
     config: &Config,
     people: &People,
     workspace: &Workspace,
-    channel: Channel,
+    (channel, way): (Channel, Way),
 ) -> Result<Seat, Trouble> {
     let actor = config.actor(people, channel);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk =
-        RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone()).await.map_err(no_seat)?;
+    let desk = RemoteDesk::attach_by(way, channel, &tasks, closing.clone()).await.map_err(no_seat)?;
     Ok(seat(AnyDesk::Remote(desk), actor, people.groups().into_keys().collect(), workspace, tasks, closing))
 }
 
@@ -385,7 +401,7 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
         say("until that is mended nobody is known by name, and nobody decides anything");
         Arc::default()
     });
-    if let Ok(mut seat) = attach_as(config, &people, &workspace, Channel::Command).await {
+    if let Ok(mut seat) = attach_as(config, &people, &workspace, (Channel::Command, Way::Socket(workspace.socket()))).await {
         if let AnyDesk::Remote(line) = seat.desk {
             seat.desk = AnyDesk::Looking(LookDesk::new(line, workspace, seat.tasks.clone()));
         }
@@ -426,7 +442,7 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
     let tries = async {
         let mut pause = PAUSE_MIN;
         loop {
-            match attach(config, &workspace, channel).await {
+            match attach_to_act(config, &workspace, channel).await {
                 Ok(seat) => return Ok(seat),
                 Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
                 Err(_) => {}
@@ -435,7 +451,7 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
             if let Some(_turn) = turn_to_start(&workspace) {
                 config.require_trust(&workspace)?;
                 detach(&workspace, true, None)?;
-                return attach_soon(config, &workspace, channel).await;
+                return soon(|| attach_to_act(config, &workspace, channel), &workspace).await;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -480,10 +496,18 @@ pub(super) async fn attach_soon(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
+    soon(|| attach(config, workspace, channel), workspace).await
+}
+
+/// Tries to get a seat until an engine listens.
+async fn soon<F: Future<Output = Result<Seat, Trouble>>>(
+    attach: impl Fn() -> F,
+    workspace: &Workspace,
+) -> Result<Seat, Trouble> {
     let tries = async {
         let mut pause = PAUSE_MIN;
         loop {
-            match attach(config, workspace, channel).await {
+            match attach().await {
                 Ok(seat) => return Ok::<Seat, Trouble>(seat),
                 Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
                 Err(_) => {}
