@@ -185,8 +185,8 @@ pub(super) fn over(view: &GateView) -> Trouble {
     let by = view.closed_by.as_deref().map_or_else(String::new, |closed_by| format!(" by {closed_by}"));
     let when = view.closed_at.map_or_else(String::new, |closed_at| format!(" at {closed_at}"));
     Trouble::failed(format!(
-        "could not do that at {gate}: it was {state}{by}{when}, and its run {run} has come to rest; \
-         `cuelight gates --show {gate}` shows it, `cuelight retry {run}` runs it again",
+        "could not do that at {gate}: it was {state}{by}{when}, and its run {run} has ended; \
+         `cuelight gates --show {gate}` shows it, `cuelight retry {run} --from all` runs all steps again",
         gate = view.id,
         state = view.state,
         run = view.run
