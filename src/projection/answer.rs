@@ -3,7 +3,7 @@
 
 use crate::{GateView, RunView, UndoState, lineage::again_words, names_in_words};
 use cuelight_base::{Channel, RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
-use cuelight_engine::{Ask, GateState, PartialResult, StepState};
+use cuelight_engine::{Ask, GateState, PartialResult, RunState, StepState};
 use cuelight_plan::{OnFailure, OnTimeout, Risk, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,13 +39,16 @@ struct LetGo<'a> {
     behind: Vec<&'a str>,
     /// Steps that were skipped or completed by hand since the gate asked.
     over: Vec<&'a str>,
+    /// The run, if it is paused: an approval starts nothing before it is resumed.
+    paused: Option<RunId>,
 }
 
 impl<'a> LetGo<'a> {
     fn of(ask: &'a Ask, at: Option<(StepIx, &RunView)>, is_open: bool) -> Self {
         let (gate, run) = at.unzip();
         let called: BTreeSet<&str> = ask.will_run.iter().map(|will_run| will_run.step.as_str()).collect();
-        let mut out = Self::default();
+        let paused = run.filter(|run| run.summary.state == RunState::Paused).map(RunView::id);
+        let mut out = Self { paused, ..Self::default() };
         let known = run.map(|run| {
             let by_name: BTreeMap<&str, StepIx> =
                 run.steps().map(|(step, plan, _)| (plan.id.as_str(), step)).collect();
@@ -148,7 +151,12 @@ fn let_go_words(let_go: &LetGo<'_>) -> String {
     let mut parts = vec![match let_go.now.as_slice() {
         [] if more => "starts nothing yet".to_owned(),
         [] => "starts nothing".to_owned(),
-        now => format!("starts {}", words(now)),
+        now => {
+            let resumed = let_go.paused.map(|run| {
+                format!(" when {run}, which is paused, is resumed: cuelight run resume {run}")
+            });
+            format!("starts {}{}", words(now), resumed.unwrap_or_default())
+        }
     }];
     for (head, names) in [
         ("after that can run: ", &let_go.later),

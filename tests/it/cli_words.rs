@@ -271,6 +271,23 @@ fn latest_is_the_gate_that_is_open_and_several_are_never_guessed_among() {
 }
 
 #[test]
+fn an_approval_in_a_paused_run_names_the_command_that_lets_it_start() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: ok, gate: {prompt: Go?}}\n  - {id: go, needs: ok, run: 'true'}\n",
+    );
+    let mut run = place.start(&["run", "w.yaml", "--headless"]);
+    run.until("gate.asked ok");
+    place.cue(&["run", "pause", "r-1"]).ok();
+    let said = place.cue(&["approve", "g-1"]).ok().out;
+    let words = "g-1 is approved: starts go when r-1, which is paused, is resumed: cuelight run resume r-1";
+    assert!(said.contains(words), "{said}");
+    place.cue(&["run", "resume", "r-1"]).ok();
+    assert_eq!(run.end().code, 0);
+}
+
+#[test]
 fn runs_tell_their_start_and_their_duration_in_two_columns() {
     let place = Place::new();
     place.write("w.yaml", OK);
