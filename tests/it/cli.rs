@@ -169,6 +169,10 @@ fn json_has_the_shape_that_is_promised() {
     assert!(show["partial"]["suggestion"].is_string());
     assert_eq!(show["steps"][0]["error"]["message"], "exit code 4; see its log");
     assert!(show["steps"][1]["reason"].is_string(), "{show}");
+    let runs = place.cue(&["runs"]).ok().out;
+    for part in ["  1/1 done  ", "  0/2 done, 1 failed, 1 skipped  "] {
+        assert!(runs.contains(part), "{part:?}: {runs}");
+    }
 
     let (place, _console) = at_gate(GATED);
     let gate = &place.gates()[0];
