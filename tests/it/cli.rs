@@ -946,6 +946,7 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
         0,
         &["[CRITICAL] load:", "no route", "first failure of this kind"],
     );
+    assert_eq!(place.show("r-1")["steps"][0]["error"]["severity"], "critical", "one fact");
     check(&place, &["errors", "show", "e-999"], 2, &["could not find the failure e-999", "error --all"]);
     check(&place, &["errors", "list", "--run", "r-7"], 0, &["no open failures"]);
     check(&place, &["errors", "ack", &name, "--reason", "mine"], 0, &[&format!("{name} is acknowledged")]);
@@ -966,6 +967,12 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
     assert_eq!(health["reasons"][0]["step"], "load");
     assert_eq!(health["errors"]["urgent"], 1);
     check(&place, &["health"], 0, &["health 0 critical", "-100.0  bad  agent_logic x1, last load in r-1"]);
+    check(&place, &["run", "w.yaml", "--headless"], 1, &[]);
+    check(&place, &["errors", "show", &name], 0, &["first failure of this kind"]);
+    let listed = check(&place, &["errors", "list", "--run", "r-2", "--json"], 0, &[]).out;
+    let later: Value = serde_json::from_str(&listed).expect("JSON");
+    let later = later[0]["id"].as_str().expect("an id");
+    check(&place, &["errors", "show", later], 0, &["it failed like this 1 time before"]);
 }
 
 #[test]

@@ -184,8 +184,7 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
         out.line(&format!("call {} at {} ran {}: {how}", call.number, call.started_at.clock(), call.ran_for));
     }
     let fixes: Vec<String> = alike.fixes.iter().map(|(fix, times)| format!("{fix} {times}")).collect();
-    let before = alike.times.saturating_sub(1);
-    out.line(&match (before, fixes.is_empty()) {
+    out.line(&match (alike.before, fixes.is_empty()) {
         (0, _) => "first failure of this kind".to_owned(),
         (before, true) => {
             format!("it failed like this {} before, and nothing mended it", counted(before, "time", "times"))
