@@ -3,7 +3,7 @@
 
 use crate::{
     CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
-    ScopeEvent, StepEvent, StepState, World,
+    RunState, ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
     ask, attempt, can_ask, frame,
     handle::Turn,
@@ -102,7 +102,7 @@ impl Turn<'_> {
         let taken = again::take_over(&run, &asked.known, &kept(&run, from), given.as_ref(), &asks);
         let refused = |why: String| Refusal::Again { run: of, verb: verb.to_owned(), why };
         let taken = taken.map_err(refused)?;
-        if repeats_nothing(&run, &taken) {
+        if run.state == RunState::Completed && repeats_nothing(&run, &taken) {
             return Err(refused(format!(
                 "every step in it has completed, so no step would run; `cuelight retry {of} --from all` runs all steps again, \
                  `cuelight run FILE` starts a new run"
@@ -266,9 +266,7 @@ fn repeats_nothing(run: &Run, taken: &TakenOver) -> bool {
         let before = run.step(step);
         taken.corrected.is_none() && before.harmless && !before.by_hand && before.error.is_none()
     };
-    (0..taken.plan.steps.len())
-        .map(StepIx::from_index)
-        .all(|step| kept.contains(&step) || is_left_out(step))
+    (0..taken.plan.steps.len()).map(StepIx::from_index).all(|step| kept.contains(&step) || is_left_out(step))
 }
 
 /// The plan with the corrections; none when nothing is corrected.

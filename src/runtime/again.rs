@@ -40,7 +40,7 @@ pub(super) fn refusal(run: Option<RunId>, reply: Reply) -> Refusal {
             Refusal::Again { run, verb: "do again".to_owned(), why: report }
         }
         (Reply::Invalid { report: why, .. } | Reply::NotRecorded(why), _) => Refusal::Other(why),
-        (Reply::Recorded(_), _) => Refusal::Other("it is recorded".to_owned()),
+        (Reply::Recorded(_), _) => Refusal::Other("could not preview: it was recorded".to_owned()),
     }
 }
 

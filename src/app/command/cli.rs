@@ -22,6 +22,7 @@ use super::{
     mcp_client::McpCallArgs,
     message::EventNoun,
     models::ModelsArgs,
+    named,
     run::RunNoun,
     schedules::SchedulesArgs,
     screen::{AttachArgs, DemoArgs},
@@ -376,10 +377,18 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
         words.splice(at..=at, new.iter().chain(guard).map(OsString::from));
     }
     let meant = meant_by(&words[at]);
+    let is_gates = words[at] == "gates";
     let parsed = parse(tree, words).map_err(|mut error| {
         if let (ErrorKind::InvalidSubcommand, Some(meant)) = (error.kind(), meant) {
             let names = ContextValue::Strings(vec![meant.to_owned()]);
             let _similar = error.insert(ContextKind::SuggestedSubcommand, names);
+        }
+        if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word)), true) =
+            (error.kind(), error.get(ContextKind::InvalidArg), is_gates)
+            && named::gate(word).is_ok()
+        {
+            let tip = format!("`cuelight gates --show {word}` shows that gate");
+            let _tip = error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
         }
         error
     });

@@ -177,6 +177,21 @@ async fn answer(
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), said).await
 }
 
+/// Why nobody can sign under this name; none when people.toml has it.
+fn unknown(seat: &Seat, name: &str) -> Option<String> {
+    let name = safe_text(name);
+    match seat.people.as_slice() {
+        [] => Some(format!(
+            "could not sign as {name}: this workspace has no people.toml; list the person there with a key (docs/workflow.md)"
+        )),
+        known if known.contains(&name) => None,
+        known => {
+            let known = safe_text(&known.join(", "));
+            Some(format!("could not sign as {name}: people.toml has no person of that name; known: {known}"))
+        }
+    }
+}
+
 /// Gives an answer its author. Nothing more is to be done where it was only written down to be signed.
 async fn signed(
     seat: Seat,
@@ -184,6 +199,9 @@ async fn signed(
     view: &Arc<GateView>,
     args: &SignArgs,
 ) -> Result<Result<Seat, ExitCode>, Trouble> {
+    if let Some(why) = args.signer.as_ref().and_then(|name| unknown(&seat, name)) {
+        return left(seat, Trouble::usage(why)).await.map(Err);
+    }
     let trace = seat.desk.boards().borrow().board.trace_of(view.id).unwrap_or_default().to_owned();
     let log = name_to_sign(&seat.workspace, &id_told(&seat.workspace));
     let log = log.map_err(|error| Trouble::not_recorded(error.to_string()))?;
@@ -205,7 +223,7 @@ async fn answered(
     args: &DecideArgs,
     verdict: Verdict,
 ) -> Result<ValueMap, Trouble> {
-    let verb = verdict.word();
+    let verb = if verdict == Verdict::SendBack { "send back" } else { verdict.word() };
     let wanted = match verdict {
         Verdict::Reject | Verdict::SendBack => Wanted::Nothing,
         Verdict::Approve if args.sign.signed.is_some() => Wanted::Nothing,
@@ -525,7 +543,7 @@ async fn at_gate(
             out.line(&said(now.map_or(view, |gate| gate), run.map(|run| &**run)));
             Ok(ExitCode::SUCCESS)
         }
-        Reply::Refused(Refusal::NoGate(_)) => Err(named::over(view)),
+        Reply::Refused(Refusal::NoGate(_)) => Err(named::over(view, verb)),
         Reply::Refused(refusal) => Err(Trouble::failed(refusal.to(verb))),
         reply => Err(refused(reply)),
     }
@@ -535,6 +553,7 @@ async fn at_gate(
 fn verb_of(command: &Command) -> &'static str {
     match command {
         Command::Decide(decision) if decision.overrides => "override",
+        Command::Decide(decision) if decision.verdict == Verdict::SendBack => "send back",
         Command::Decide(decision) => decision.verdict.word(),
         Command::Withdraw { .. } => "withdraw from",
         Command::EditForm { .. } => "edit",
