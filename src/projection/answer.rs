@@ -152,9 +152,9 @@ fn let_go_words(let_go: &LetGo<'_>) -> String {
         [] if more => "starts nothing yet".to_owned(),
         [] => "starts nothing".to_owned(),
         now => {
-            let resumed = let_go.paused.map(|run| {
-                format!(" when {run}, which is paused, is resumed: cuelight run resume {run}")
-            });
+            let resumed = let_go
+                .paused
+                .map(|run| format!(" when {run}, which is paused, is resumed: cuelight run resume {run}"));
             format!("starts {}{}", words(now), resumed.unwrap_or_default())
         }
     }];
@@ -327,11 +327,17 @@ pub fn settle_command(run: RunId, step: &str) -> String {
     )
 }
 
-/// The command that a run which did not complete suggests. A run that has not ended suggests one only when an undo is stuck.
-pub fn next_command(run: &RunView, partial: &PartialResult) -> Option<String> {
+/// The commands that a run which did not complete suggests, in order: the log of the step that failed, then the retry. A run that has
+/// not ended suggests one only when an undo is stuck.
+pub fn next_commands(run: &RunView, partial: &PartialResult) -> Vec<String> {
     if run.summary.state.rests() {
-        return Some(again_words(run, partial));
+        let point = partial.failure_point.as_deref().filter(|point| {
+            let step = run.find(point).and_then(|step| run.step(step));
+            step.is_some_and(|step| step.state == StepState::Failed && step.calls > 0)
+        });
+        let logs = point.map(|point| format!("cuelight logs {} {point}", run.id()));
+        return logs.into_iter().chain([again_words(run, partial)]).collect();
     }
     let stuck = run.steps().find(|(_, _, view)| matches!(view.undo(), UndoState::Stuck(_)));
-    stuck.map(|(_, plan, _)| settle_command(run.id(), &plan.id))
+    stuck.map(|(_, plan, _)| settle_command(run.id(), &plan.id)).into_iter().collect()
 }

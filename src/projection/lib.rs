@@ -43,7 +43,7 @@ mod words;
 
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout};
 pub use answer::{
-    CANNOT_UNDO, NO_DEADLINE, next_command, nobody_words, risk_words, send_back_words, settle_command,
+    CANNOT_UNDO, NO_DEADLINE, next_commands, nobody_words, risk_words, send_back_words, settle_command,
     settled_words, stuck_words, undo_words,
 };
 pub use answers::{

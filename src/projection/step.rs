@@ -374,7 +374,9 @@ impl StepView {
     /// Its failure made the run fail: then it is critical.
     pub(super) fn escalate(&mut self) {
         let failed = self.state == StepState::Failed;
-        if let Some(error) = self.detail().error.as_mut().filter(|error| failed && error.severity == Severity::High) {
+        if let Some(error) =
+            self.detail().error.as_mut().filter(|error| failed && error.severity == Severity::High)
+        {
             Arc::make_mut(error).severity = Severity::Critical;
         }
     }

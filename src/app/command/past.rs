@@ -85,7 +85,7 @@ pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> O
         "{} {}  {}  {} to {}, {whole}",
         summary.id,
         safe_text(&summary.workflow),
-        summary.state,
+        summary.doing(),
         timeline.from.clock(),
         timeline.until.clock()
     ));
