@@ -12,6 +12,7 @@ use cuelight_gateway::{
     About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
     serve_http, serve_socket,
 };
+use cuelight_projection::RunView;
 use cuelight_runtime::{
     Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho, keep_schedules,
     keep_traces,
@@ -93,10 +94,12 @@ impl Seat {
     /// Leaves the seat: an engine of this process ends in order, a line is closed. Open runs continue in a
     /// background engine if `goes_on` is set.
     pub(super) async fn leave(self) {
-        let open = self.desk.boards().borrow().board.open_runs().next().is_some();
+        let board = self.desk.boards().borrow().board.clone();
+        let named = |run: &Arc<RunView>| format!("{} {}", run.id(), run.summary.workflow);
+        let open = board.open_runs().map(named).collect::<Vec<_>>().join(", ");
         drop(self.desk);
         self.closing.cancel();
-        let goes_on = self.goes_on.get() && open && self.engine.is_some();
+        let goes_on = self.goes_on.get() && !open.is_empty() && self.engine.is_some();
         match self.engine {
             Some(engine) if goes_on => engine.hand_over().await,
             Some(engine) => engine.close().await,
@@ -105,7 +108,9 @@ impl Seat {
         self.tasks.join().await;
         if goes_on {
             match detach(&self.workspace, true, self.listen.as_ref()) {
-                Ok(pid) => say(&format!("what is open goes on in the background (pid {pid})")),
+                Ok(pid) => say(&format!(
+                    "an engine in the background (pid {pid}) goes on with {open}; `cuelight cancel RUN` stops a run, `cuelight engine shutdown` the engine"
+                )),
                 Err(trouble) => say(&trouble.message),
             }
         }
@@ -298,7 +303,7 @@ async fn attach_to_act(config: &Config, workspace: &Workspace, channel: Channel)
     let place = workspace.clone();
     let start = move || -> Option<Box<dyn Send>> {
         let turn = turn_to_start(&place)?;
-        // The command waits for an engine in any case, and says when none came in time.
+        // The command itself says when no engine came in time.
         drop(detach(&place, true, None));
         Some(Box::new(turn))
     };
@@ -401,7 +406,9 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
         say("until that is mended nobody is known by name, and nobody decides anything");
         Arc::default()
     });
-    if let Ok(mut seat) = attach_as(config, &people, &workspace, (Channel::Command, Way::Socket(workspace.socket()))).await {
+    if let Ok(mut seat) =
+        attach_as(config, &people, &workspace, (Channel::Command, Way::Socket(workspace.socket()))).await
+    {
         if let AnyDesk::Remote(line) = seat.desk {
             seat.desk = AnyDesk::Looking(LookDesk::new(line, workspace, seat.tasks.clone()));
         }
