@@ -877,7 +877,7 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
         check(&place, args, 2, &[part]);
     }
     check(&place, &["cancel", "r-1", "--reason", "x"], 1, &["could not cancel r-1: it is completed"]);
-    check(&place, &["undo", "r-1", "--reason", "x"], 1, &["no step of it has an effect that can be undone"]);
+    check(&place, &["undo", "r-1", "--reason", "x"], 1, &["no step of it can be undone"]);
 }
 
 #[test]
@@ -1003,7 +1003,12 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     for more in [&["run", "gates.yaml", "--headless"][..], &["runs"]] {
         let over = "it was approved by policy:auto";
         check(&place, &["approve", "g-1"], 1, &["could not approve g-1", over, "its run r-2 has ended"]);
-        check(&place, &["reject", "g-1", "--reason", "no"], 1, &[over, "`cuelight retry r-2 --from all` runs all steps again"]);
+        check(
+            &place,
+            &["reject", "g-1", "--reason", "no"],
+            1,
+            &[over, "`cuelight retry r-2 --from all` runs all steps again"],
+        );
         check(&place, &["withdraw", "g-1"], 1, &[over, "`cuelight gates --show g-1` shows it"]);
         check(&place, &["wait", "g-1"], 0, &["g-1 approved"]);
         check(&place, &["gates", "--show", "g-1"], 0, &["Ship it?"]);
@@ -1027,7 +1032,7 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     assert_eq!((place.state("r-1"), text(&step["state"])), ("undone".to_owned(), "undone".to_owned()));
     check(&place, &["serve", "--detach"], 0, &[]);
     assert_eq!(place.step("r-1", "a"), step);
-    check(&place, &["undo", "r-1", "--reason", "again"], 1, &["nothing that can be undone"]);
+    check(&place, &["undo", "r-1", "--reason", "again"], 1, &["no step of it can be undone"]);
 }
 
 #[test]

@@ -144,9 +144,7 @@ impl Turn<'_> {
             ));
         }
         if !this_run.undo.completed.iter().any(|step| this_run.is_to_undo(*step)) {
-            return Err(Refusal::Other(format!(
-                "could not undo {run}: no step of it has an effect that can be undone; `cuelight show {run}` lists its steps"
-            )));
+            return Err(Refusal::Other(format!("could not undo {run}: no step of it can be undone")));
         }
         self.nothing_stands_on(run, "undo")?;
         let reason = required_reason(reason, &format!("undo {run}"))?;

@@ -154,7 +154,7 @@ fn a_run_at_rest_can_be_undone_once() {
          r-1 compensating
          a undo done
          r-1 ended undone
-         ! could not undo r-1: no step of it has an effect that can be undone
+         ! could not undo r-1: no step of it can be undone
          = undone: a undone",
     );
 }
