@@ -199,9 +199,6 @@ async fn signed(
     view: &Arc<GateView>,
     args: &SignArgs,
 ) -> Result<Result<Seat, ExitCode>, Trouble> {
-    if let Some(why) = args.signer.as_ref().and_then(|name| unknown(&seat, name)) {
-        return left(seat, Trouble::usage(why)).await.map(Err);
-    }
     let trace = seat.desk.boards().borrow().board.trace_of(view.id).unwrap_or_default().to_owned();
     let log = name_to_sign(&seat.workspace, &id_told(&seat.workspace));
     let log = log.map_err(|error| Trouble::not_recorded(error.to_string()))?;
@@ -212,7 +209,11 @@ async fn signed(
             say(&what);
             Ok(Err(ExitCode::SUCCESS))
         }
-        Err(trouble) => left(seat, trouble).await.map(Err),
+        Err(trouble) => {
+            // The person is missing before their key is. With a key, the engine judges and records the attempt.
+            let why = args.signer.as_ref().and_then(|name| unknown(&seat, name));
+            left(seat, why.map_or(trouble, Trouble::usage)).await.map(Err)
+        }
     }
 }
 
