@@ -12,6 +12,7 @@ use cuelight_gateway::{
     About, AnyDesk, AttachError, FarLine, HttpSetup, LookDesk, RemoteDesk, RequestLine, Seats, TlsFiles, Way,
     serve_http, serve_socket,
 };
+use cuelight_projection::RunView;
 use cuelight_runtime::{
     Desk, Engine, LocalDesk, People, ReadDesk, Setup, SystemClock, Tasks, Traces, WhoIsWho, keep_schedules,
     keep_traces,
@@ -93,10 +94,12 @@ impl Seat {
     /// Leaves the seat: an engine of this process ends in order, a line is closed. Open runs continue in a
     /// background engine if `goes_on` is set.
     pub(super) async fn leave(self) {
-        let open = self.desk.boards().borrow().board.open_runs().next().is_some();
+        let board = self.desk.boards().borrow().board.clone();
+        let named = |run: &Arc<RunView>| format!("{} {}", run.id(), run.summary.workflow);
+        let open = board.open_runs().map(named).collect::<Vec<_>>().join(", ");
         drop(self.desk);
         self.closing.cancel();
-        let goes_on = self.goes_on.get() && open && self.engine.is_some();
+        let goes_on = self.goes_on.get() && !open.is_empty() && self.engine.is_some();
         match self.engine {
             Some(engine) if goes_on => engine.hand_over().await,
             Some(engine) => engine.close().await,
@@ -105,7 +108,9 @@ impl Seat {
         self.tasks.join().await;
         if goes_on {
             match detach(&self.workspace, true, self.listen.as_ref()) {
-                Ok(pid) => say(&format!("what is open goes on in the background (pid {pid})")),
+                Ok(pid) => say(&format!(
+                    "an engine in the background (pid {pid}) goes on with {open}; `cuelight cancel RUN` stops a run, `cuelight engine shutdown` the engine"
+                )),
                 Err(trouble) => say(&trouble.message),
             }
         }
@@ -289,7 +294,24 @@ pub(super) async fn attach(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
-    attach_as(config, &*config.people(workspace)?, workspace, channel).await
+    let way = Way::Socket(workspace.socket());
+    attach_as(config, &*config.people(workspace)?, workspace, (channel, way)).await
+}
+
+/// A seat at an engine that runs. Where that one ends before it has taken a command, another is started for it.
+async fn attach_to_act(config: &Config, workspace: &Workspace, channel: Channel) -> Result<Seat, Trouble> {
+    let place = workspace.clone();
+    let start = move || -> Option<Box<dyn Send>> {
+        let turn = turn_to_start(&place)?;
+        // The command itself says when no engine came in time.
+        drop(detach(&place, true, None));
+        Some(Box::new(turn))
+    };
+    let way = match config.require_trust(workspace) {
+        Ok(_) => Way::Started(workspace.socket(), Arc::new(start)),
+        Err(_) => Way::Socket(workspace.socket()),
+    };
+    attach_as(config, &*config.people(workspace)?, workspace, (channel, way)).await
 }
 
 /// The same, for one of these people.
@@ -297,12 +319,11 @@ async fn attach_as(
     config: &Config,
     people: &People,
     workspace: &Workspace,
-    channel: Channel,
+    (channel, way): (Channel, Way),
 ) -> Result<Seat, Trouble> {
     let actor = config.actor(people, channel);
     let (tasks, closing) = (Tasks::default(), CancellationToken::new());
-    let desk =
-        RemoteDesk::attach(&workspace.socket(), channel, &tasks, closing.clone()).await.map_err(no_seat)?;
+    let desk = RemoteDesk::attach_by(way, channel, &tasks, closing.clone()).await.map_err(no_seat)?;
     Ok(seat(AnyDesk::Remote(desk), actor, people.groups().into_keys().collect(), workspace, tasks, closing))
 }
 
@@ -385,7 +406,9 @@ pub(super) async fn look(config: &Config) -> Result<Seat, Trouble> {
         say("until that is mended nobody is known by name, and nobody decides anything");
         Arc::default()
     });
-    if let Ok(mut seat) = attach_as(config, &people, &workspace, Channel::Command).await {
+    if let Ok(mut seat) =
+        attach_as(config, &people, &workspace, (Channel::Command, Way::Socket(workspace.socket()))).await
+    {
         if let AnyDesk::Remote(line) = seat.desk {
             seat.desk = AnyDesk::Looking(LookDesk::new(line, workspace, seat.tasks.clone()));
         }
@@ -426,7 +449,7 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
     let tries = async {
         let mut pause = PAUSE_MIN;
         loop {
-            match attach(config, &workspace, channel).await {
+            match attach_to_act(config, &workspace, channel).await {
                 Ok(seat) => return Ok(seat),
                 Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
                 Err(_) => {}
@@ -435,7 +458,7 @@ pub(super) async fn act_by(config: &Config, channel: Channel) -> Result<Seat, Tr
             if let Some(_turn) = turn_to_start(&workspace) {
                 config.require_trust(&workspace)?;
                 detach(&workspace, true, None)?;
-                return attach_soon(config, &workspace, channel).await;
+                return soon(|| attach_to_act(config, &workspace, channel), &workspace).await;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -480,10 +503,18 @@ pub(super) async fn attach_soon(
     workspace: &Workspace,
     channel: Channel,
 ) -> Result<Seat, Trouble> {
+    soon(|| attach(config, workspace, channel), workspace).await
+}
+
+/// Tries to get a seat until an engine listens.
+async fn soon<F: Future<Output = Result<Seat, Trouble>>>(
+    attach: impl Fn() -> F,
+    workspace: &Workspace,
+) -> Result<Seat, Trouble> {
     let tries = async {
         let mut pause = PAUSE_MIN;
         loop {
-            match attach(config, workspace, channel).await {
+            match attach().await {
                 Ok(seat) => return Ok::<Seat, Trouble>(seat),
                 Err(trouble) if trouble.code != NOT_RECORDED => return Err(trouble),
                 Err(_) => {}

@@ -130,7 +130,8 @@ impl Turn<'_> {
             None => self.world.cache.results.len(),
         };
         if count == 0 && key.is_some() {
-            let why = "no result is kept under that key; `cuelight cache list` lists the results";
+            let why =
+                "could not clear the cache: no result has that key; `cuelight cache list` lists all keys";
             return Err(Refusal::Other(why.to_owned()));
         }
         if count > 0 {

@@ -50,6 +50,9 @@ pub fn check_form(fields: &[FormField], values: &ValueMap) -> Result<ValueMap, S
     if let Some(unknown) = values.keys().find(|key| fields.iter().all(|field| field.name != **key)) {
         let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let unknown = shorten(unknown, 40);
+        if known.is_empty() {
+            return Err(format!("the gate has no form, so no field `{unknown}`; answer without values"));
+        }
         return Err(format!("the form has no field `{unknown}`; it has: {}", known.join(", ")));
     }
     let bytes = json_bytes(values);

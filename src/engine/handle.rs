@@ -83,7 +83,7 @@ impl Turn<'_> {
             let why = why.to_owned();
             return Err(match &command {
                 Command::Decide(decision) => Refusal::NotAllowed { gate: decision.gate, why },
-                _ => Refusal::Other(why),
+                _ => Refusal::Other(format!("could not decide: {why}")),
             });
         }
         match command {

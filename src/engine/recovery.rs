@@ -3,7 +3,7 @@
 
 use crate::{
     CauseOfLaunch, Corrected, Correction, Fact, Origin, PartialResult, Past, Refusal, RetryFrom, RunEvent,
-    ScopeEvent, StepEvent, StepState, World,
+    RunState, ScopeEvent, StepEvent, StepState, World,
     again::{self, TakenOver},
     ask, attempt, can_ask, frame,
     handle::Turn,
@@ -100,7 +100,14 @@ impl Turn<'_> {
         // Who decides nothing uses no approval of others.
         let asks = if by.decides_nothing().is_some() { AskAgain::All } else { spent(self.world, &run) };
         let taken = again::take_over(&run, &asked.known, &kept(&run, from), given.as_ref(), &asks);
-        let taken = taken.map_err(|why| Refusal::Again { run: of, verb: verb.to_owned(), why })?;
+        let refused = |why: String| Refusal::Again { run: of, verb: verb.to_owned(), why };
+        let taken = taken.map_err(refused)?;
+        if run.state == RunState::Completed && repeats_nothing(&run, &taken) {
+            return Err(refused(format!(
+                "every step in it has completed, so no step would run; `cuelight retry {of} --from all` runs all steps again, \
+                 `cuelight run FILE` starts a new run"
+            )));
+        }
         self.has_room_for(&taken.plan)?;
         self.begin_again(&run, taken, asked, by, |corrected| CauseOfLaunch::Retry { of, from, corrected });
         Ok(())
@@ -250,6 +257,16 @@ fn asked_in(world: &World, run: &Run) -> AskedBefore {
         escalates,
         editors,
     }
+}
+
+/// True if no step would run in the new run: each keeps its result, or is left out once more for the same reason.
+fn repeats_nothing(run: &Run, taken: &TakenOver) -> bool {
+    let kept: BTreeSet<StepIx> = taken.steps.iter().map(|pair| pair.1).collect();
+    let is_left_out = |step: StepIx| {
+        let before = run.step(step);
+        taken.corrected.is_none() && before.harmless && !before.by_hand && before.error.is_none()
+    };
+    (0..taken.plan.steps.len()).map(StepIx::from_index).all(|step| kept.contains(&step) || is_left_out(step))
 }
 
 /// The plan with the corrections; none when nothing is corrected.

@@ -104,7 +104,8 @@ pub enum Refusal {
     /// An agent may not, as itself.
     #[error("could not do that: {why}")]
     Agent { fault: AgentFault, why: String },
-    #[error("could not do that here: {0}")]
+    /// A whole sentence: the action that failed, the reason, the next step.
+    #[error("{0}")]
     Other(String),
 }
 
@@ -142,8 +143,17 @@ impl Refusal {
         }
     }
 
-    /// The reason alone, for a message at a gate: the text after `could not decide g-1: `.
+    /// The reason alone, for a message at a gate: the text after `could not decide g-1: `. Its reader looks at the gate already, so no
+    /// command that shows it follows.
     pub fn why(&self) -> String {
+        match self {
+            Self::GateClosed { state, by, .. } => {
+                return format!("it was {state} already, by {}", closer_words(by));
+            }
+            Self::GateExpired(_) => return "it has expired".to_owned(),
+            Self::AskedAnew(_) => return "the ask has changed and is being made again".to_owned(),
+            _ => {}
+        }
         let text = self.to_string();
         text.split_once(": ").map_or_else(|| text.clone(), |(_, why)| why.to_owned())
     }

@@ -273,7 +273,7 @@ impl From<Unresolved> for Refusal {
     fn from(why: Unresolved) -> Self {
         match why {
             Unresolved::Needs(_) | Unresolved::Programs(_) => {
-                Self::Other("files have to be looked at first".to_owned())
+                Self::Other("could not go on: files have to be read first; try again".to_owned())
             }
             Unresolved::Failed(message) => Self::Other(message),
         }

@@ -22,7 +22,7 @@ impl Turn<'_> {
         reason: String,
         by: Actor,
     ) -> Result<(), Refusal> {
-        let refused = |why: &str| Err(Refusal::Other(format!("the token stays: {why}")));
+        let refused = |why: &str| Err(Refusal::Other(format!("could not revoke the token: {why}")));
         let reason = required_reason(reason, "revoke")?;
         let is_own = matches!(&by.proof, Proof::Token(proof) if proof.id == token.id);
         if by.decides_nothing().is_some() && !is_own {
@@ -32,7 +32,7 @@ impl Turn<'_> {
             !id.is_empty() && id.chars().count() <= TOKEN_NAME_CHARS_MAX && !id.contains(char::is_control)
         };
         if !is_name(&token.id) || !is_name(&token.subject) {
-            return refused("that is no id of a token; `cuelight token` prints it when it makes one");
+            return refused("this is not the id of a token; `cuelight token` prints it when it makes one");
         }
         if self.world.revoked.has(&token.id) {
             return Ok(());

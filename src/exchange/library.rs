@@ -201,7 +201,7 @@ impl Library {
     /// # Errors
     /// The reason why it is not taken.
     pub fn has_result(&self, result: &AgentResult) -> Result<bool, String> {
-        let refuse = |why: &str| Err(format!("the result is not taken: {why}"));
+        let refuse = |why: &str| Err(format!("could not take the result: {why}"));
         if !is_name(&result.id) || !is_name(&result.issue) {
             return refuse("its id or the id of its issue is none; use letters, digits and `_.:-`");
         }
@@ -228,7 +228,7 @@ impl Library {
     /// # Errors
     /// The reason why it is not kept.
     pub fn has_knowledge(&self, knowledge: &Knowledge) -> Result<bool, String> {
-        let refuse = |why: &str| Err(format!("it is not kept: {why}"));
+        let refuse = |why: &str| Err(format!("could not keep the knowledge: {why}"));
         let issue = knowledge.issue.as_deref();
         if !is_name(&knowledge.id) || issue.is_some_and(|issue| !is_name(issue)) {
             return refuse("its id or the id of its issue is none; use letters, digits and `_.:-`");

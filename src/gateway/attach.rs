@@ -1,8 +1,9 @@
 //! A second seat: the desk of an engine in another process.
 //!
 //! It subscribes to events from the last one it knows and folds them into a board of its own with the same `apply`, so
-//! it sees what a desk beside the engine sees. When the line breaks it says so and tries again; a request that was on its
-//! way is sent again only to the same engine, which remembers what it answered.
+//! it sees what a desk beside the engine sees. When the line breaks it says so and tries again. A request that was on its
+//! way is sent again to the same engine, which remembers what it answered, or to the next one where the engine that ended
+//! said that it had not taken it.
 
 mod keeper;
 
@@ -51,11 +52,17 @@ const OPENED_MAX: Duration = Duration::from_mins(2);
 /// Timeout for the reason of a line that broke at once.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(2);
 
+/// Starts an engine in the background. The value keeps others from starting one, too.
+pub type Start = Arc<dyn Fn() -> Option<Box<dyn Send>> + Send + Sync>;
+
 /// The connection to an engine: a local socket, or a line from elsewhere.
 #[derive(Clone)]
 pub enum Way {
     /// By its socket on this machine.
     Socket(PathBuf),
+    /// The same, and a function that starts an engine: called when something is asked and no engine listens. Its value is kept until
+    /// one does.
+    Started(PathBuf, Start),
     /// Over a line that somebody else opens, to another machine say. Asked with whether it is opened once more: then there is nobody who
     /// could be asked for anything.
     Line(Arc<dyn Fn(bool) -> Result<FarLine, String> + Send + Sync>),
@@ -209,6 +216,7 @@ impl RemoteDesk {
             followed: Vec::new(),
             late: VecDeque::new(),
             recall: None,
+            taken: None,
             broken: BROKE,
         };
         tasks.spawn(keeper.keep(line));
@@ -324,7 +332,7 @@ async fn call(
     closing: &CancellationToken,
 ) -> Result<(Line<Tell, Ask>, Welcome), AttachError> {
     let (stream, last_words) = match way {
-        Way::Socket(path) => (open_socket(path).await?, None),
+        Way::Socket(path) | Way::Started(path, _) => (open_socket(path).await?, None),
         Way::Line(open) => {
             let FarLine { stream, last_words } = open(again)?;
             (stream, Some(last_words))

@@ -77,6 +77,8 @@ pub(super) enum Tell {
     Signal(Signal),
     /// To the question of that number.
     Answer { number: u64, answer: Answer },
+    /// The last word of an engine that ends: it has taken no question after this number. An older seat takes it for a broken line.
+    Leaving { taken: u64 },
 }
 
 /// Answer to a question.

@@ -18,7 +18,7 @@ mod token;
 mod webhook;
 
 pub use any_desk::AnyDesk;
-pub use attach::{AttachError, FarLine, RemoteDesk, Way, answers, open_socket};
+pub use attach::{AttachError, FarLine, RemoteDesk, Start, Way, answers, open_socket};
 pub use frame::About;
 pub use http::{
     HttpSetup, Places, Rate, Rates, RequestLine, ResultRules, SpawnRule, StepJudge, TlsFiles, is_loopback,

@@ -104,7 +104,7 @@ impl Seat {
                 time_is_up.cancel();
             })
         });
-        let pending = self.listen(&gone).await;
+        let (pending, taken) = self.listen(&gone).await;
         // Whoever has asked gets the answer, and what it speaks of, before we go.
         let farewell = async {
             drop(pending.acquire_many(QUESTIONS_MAX).await);
@@ -112,25 +112,29 @@ impl Seat {
             drop(telling.await);
         };
         drop(timeout(FAREWELL_MAX, farewell).await);
+        // Questions after this one were not read: their seat asks them of the next engine.
+        drop(self.line.outgoing.try_send(Tell::Leaving { taken }));
         gone.cancel();
         drop(leaves);
     }
 
-    /// Takes what is asked until one of the two sides goes; gives back what tells that all is answered.
-    async fn listen(&mut self, gone: &CancellationToken) -> Arc<Semaphore> {
+    /// Takes questions until one of the two sides goes. Returns the semaphore that is free when all are answered, and the number of
+    /// the last question that was taken.
+    async fn listen(&mut self, gone: &CancellationToken) -> (Arc<Semaphore>, u64) {
+        let mut taken = 0;
         let free = Arc::new(Semaphore::new(QUESTIONS_MAX as usize));
         let mut rings = self.desk.signals(None);
         let mut followed: VecDeque<(RunId, CancellationToken)> = VecDeque::new();
         loop {
             tokio::select! {
-                () = gone.cancelled() => return free,
-                () = self.closing.cancelled() => return free,
+                () = gone.cancelled() => return (free, taken),
+                () = self.closing.cancelled() => return (free, taken),
                 ring = rings.next() => {
-                    let Some(ring) = ring else { return free };
+                    let Some(ring) = ring else { return (free, taken) };
                     drop(self.line.outgoing.try_send(Tell::Signal(Signal::clone(&ring))));
                 }
                 ask = self.line.incoming.recv() => match ask {
-                    None | Some(Ask::Hello { .. }) => return free,
+                    None | Some(Ask::Hello { .. }) => return (free, taken),
                     Some(Ask::Follow { run }) => {
                         if followed.iter().all(|(run_id, _)| *run_id != run) {
                             let stop = gone.child_token();
@@ -143,7 +147,8 @@ impl Seat {
                         }
                     }
                     Some(Ask::Question { number, question }) => {
-                        let Ok(turn) = free.clone().acquire_owned().await else { return free };
+                        let Ok(turn) = free.clone().acquire_owned().await else { return (free, taken) };
+                        taken = taken.max(number);
                         let (desk, peer) = (self.desk.clone(), Arc::clone(&self.peer));
                         let outgoing = self.line.outgoing.clone();
                         // Not cut off when the engine goes: whoever has asked is answered, also by a no.

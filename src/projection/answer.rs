@@ -3,7 +3,7 @@
 
 use crate::{GateView, RunView, UndoState, lineage::again_words, names_in_words};
 use cuelight_base::{Channel, RunId, Span, StepIx, Timestamp, UNDO_ATTEMPTS_MAX, counted};
-use cuelight_engine::{Ask, GateState, PartialResult, StepState, WillRun};
+use cuelight_engine::{Ask, GateState, PartialResult, RunState, StepState, WillRun};
 use cuelight_plan::{EffectClass, OnFailure, OnTimeout, Risk, Work};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,13 +58,16 @@ struct LetGo<'a> {
     behind: Vec<&'a str>,
     /// Steps that were skipped or completed by hand since the gate asked.
     over: Vec<&'a str>,
+    /// The run, if it is paused: an approval starts nothing before it is resumed.
+    paused: Option<RunId>,
 }
 
 impl<'a> LetGo<'a> {
     fn of(ask: &'a Ask, at: Option<(StepIx, &RunView)>, is_open: bool) -> Self {
         let (gate, run) = at.unzip();
         let called: BTreeSet<&str> = ask.will_run.iter().map(|will_run| will_run.step.as_str()).collect();
-        let mut out = Self::default();
+        let paused = run.filter(|run| run.summary.state == RunState::Paused).map(RunView::id);
+        let mut out = Self { paused, ..Self::default() };
         let known = run.map(|run| {
             let by_name: BTreeMap<&str, StepIx> =
                 run.steps().map(|(step, plan, _)| (plan.id.as_str(), step)).collect();
@@ -168,12 +171,16 @@ pub(super) fn no_words(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>
 fn let_go_lines(let_go: &LetGo<'_>, starts: &str) -> Vec<String> {
     let words =
         |names: &[&str]| names_in_words(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    let LetGo { now, later, gates, behind, over } = let_go;
+    let LetGo { now, later, gates, behind, over, paused } = let_go;
     let more = !later.is_empty() || !gates.is_empty() || !behind.is_empty();
     let mut lines = vec![match now.as_slice() {
         [] if more => "starts nothing yet".to_owned(),
         [] => "starts nothing".to_owned(),
-        now => format!("{starts} {}", words(now)),
+        now => {
+            let resumed = paused
+                .map(|run| format!(" when {run}, which is paused, is resumed: cuelight run resume {run}"));
+            format!("{starts} {}{}", words(now), resumed.unwrap_or_default())
+        }
     }];
     if !later.is_empty() {
         lines.push(format!("then: {}", words(later)));
@@ -354,11 +361,17 @@ pub fn settle_command(run: RunId, step: &str) -> String {
     )
 }
 
-/// The command that a run which did not complete suggests. A run that has not ended suggests one only when an undo is stuck.
-pub fn next_command(run: &RunView, partial: &PartialResult) -> Option<String> {
+/// The commands that a run which did not complete suggests, in order: the log of the step that failed, then the retry. A run that has
+/// not ended suggests one only when an undo is stuck.
+pub fn next_commands(run: &RunView, partial: &PartialResult) -> Vec<String> {
     if run.summary.state.rests() {
-        return Some(again_words(run, partial));
+        let point = partial.failure_point.as_deref().filter(|point| {
+            let step = run.find(point).and_then(|step| run.step(step));
+            step.is_some_and(|step| step.state == StepState::Failed && step.calls > 0)
+        });
+        let logs = point.map(|point| format!("cuelight logs {} {point}", run.id()));
+        return logs.into_iter().chain([again_words(run, partial)]).collect();
     }
     let stuck = run.steps().find(|(_, _, view)| matches!(view.undo(), UndoState::Stuck(_)));
-    stuck.map(|(_, plan, _)| settle_command(run.id(), &plan.id))
+    stuck.map(|(_, plan, _)| settle_command(run.id(), &plan.id)).into_iter().collect()
 }

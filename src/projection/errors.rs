@@ -4,7 +4,10 @@ mod view;
 
 pub use view::{ErrorState, ErrorView, Fix, Said};
 
-use crate::{RunView, Shelf, lessons::Lessons};
+use crate::{
+    RunView, Shelf,
+    lessons::{Alike, Lessons, are_alike},
+};
 use cuelight_base::{ErrorKind, ErrorRecord, FailureMode, RunId, Seq, Severity, StepIx, Timestamp};
 use cuelight_engine::{
     AttemptEvent, Event, Fact, Failure, FailureEvent, RunEvent, RunState, StepEvent, StepState, UndoEvent,
@@ -55,6 +58,16 @@ impl Errors {
 
     pub(super) fn urgent_count(&self) -> usize {
         self.urgent.len()
+    }
+
+    /// The failures of the same kind, also those that are no longer kept. The ones after it are all kept.
+    pub(super) fn alike(&self, error: &ErrorView) -> Alike {
+        let later = self.iter().rev().take_while(|later| later.id > error.id);
+        let after = later.filter(|later| are_alike(later, error)).count();
+        let mut alike = self.lessons.alike(error);
+        let before = (alike.times as usize).saturating_sub(after + 1);
+        alike.before = u32::try_from(before).unwrap_or(u32::MAX);
+        alike
     }
 
     pub(super) const fn lessons(&self) -> &Lessons {

@@ -13,6 +13,8 @@ const LESSONS_MAX: usize = 2_000;
 pub struct Alike {
     /// The number of these failures.
     pub times: u32,
+    /// The number of these failures before this one.
+    pub before: u32,
     /// The number of them that were mended.
     pub mended: u32,
     /// The remedy of the last one; none when none was mended.
@@ -142,6 +144,11 @@ impl Lessons {
         alike.fixes.retain(|(_, times)| *times > 0);
         alike.last_fix = alike.last_fix.take().filter(|last_fix| *last_fix != fix.words());
     }
+}
+
+/// True if the same step failed in the same way.
+pub(super) fn are_alike(one: &ErrorView, other: &ErrorView) -> bool {
+    kind_of(one) == kind_of(other)
 }
 
 fn kind_of(error: &ErrorView) -> Kind {

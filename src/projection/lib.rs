@@ -44,7 +44,7 @@ mod words;
 
 pub use agents::{AgentAbout, AgentRow, AgentState, AgentsAbout};
 pub use answer::{
-    CANNOT_UNDO, NO_DEADLINE, ask_risk_word, next_command, nobody_words, send_back_words, settle_command,
+    CANNOT_UNDO, NO_DEADLINE, ask_risk_word, next_commands, nobody_words, send_back_words, settle_command,
     settled_words, stuck_words, undo_line,
 };
 pub use answers::{

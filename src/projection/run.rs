@@ -249,6 +249,13 @@ impl RunView {
                 summary.ended_at = Some(at);
                 self.outputs.clone_from(outputs);
                 self.partial = partial.as_ref().map(|partial| Arc::new((**partial).clone()));
+                let point = self.partial.as_ref().and_then(|partial| partial.failure_point.as_deref());
+                let point = point.filter(|_| matches!(state, RunState::Failed | RunState::Undone));
+                if let Some(step) =
+                    point.and_then(|point| self.find(point)).and_then(|step| self.steps.get_mut(step.index()))
+                {
+                    step.escalate();
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! One step as it can be seen. Lean until something happens to it: a run may have 100,000 of them.
 
-use cuelight_base::{Actor, Digest, ErrorRecord, FailureMode, GateId, Score, Span, Timestamp, ValueMap};
+use cuelight_base::{
+    Actor, Digest, ErrorRecord, FailureMode, GateId, Score, Severity, Span, Timestamp, ValueMap,
+};
 use cuelight_engine::{
     AttemptEvent, CachedFrom, Choice, Failure, FileFact, Origin, Outcome, Purpose, StepState, UndoEvent,
     WaitReason, Why,
@@ -367,6 +369,16 @@ impl StepView {
 
     pub(super) fn set_by_hand(&mut self, by: &Actor, reason: &str) {
         self.detail().by_hand = Some(ByHand { by: by.clone(), reason: reason.to_owned() });
+    }
+
+    /// Its failure made the run fail: then it is critical.
+    pub(super) fn escalate(&mut self) {
+        let failed = self.state == StepState::Failed;
+        if let Some(error) =
+            self.detail().error.as_mut().filter(|error| failed && error.severity == Severity::High)
+        {
+            Arc::make_mut(error).severity = Severity::Critical;
+        }
     }
 
     pub(super) fn set_error(&mut self, record: &ErrorRecord) {

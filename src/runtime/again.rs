@@ -40,7 +40,7 @@ pub(super) fn refusal(run: Option<RunId>, reply: Reply) -> Refusal {
             Refusal::Again { run, verb: "do again".to_owned(), why: report }
         }
         (Reply::Invalid { report: why, .. } | Reply::NotRecorded(why), _) => Refusal::Other(why),
-        (Reply::Recorded(_), _) => Refusal::Other("it is recorded".to_owned()),
+        (Reply::Recorded(_), _) => Refusal::Other("could not preview: it was recorded".to_owned()),
     }
 }
 
@@ -57,10 +57,14 @@ fn correct(archive: &Archive, run: RunId, given: Correction) -> Result<Option<Bo
 /// The past of a run up to the fork.
 fn past(run: RunId, at: &ForkAt, history: &[(Seq, Event)]) -> Result<Past, Refusal> {
     let refused = |why: String| Refusal::Again { run, verb: "fork".to_owned(), why };
-    if history.is_empty() {
-        return Err(Refusal::NoRun(run));
-    }
+    let Some((last, _)) = history.last() else { return Err(Refusal::NoRun(run)) };
     let count = match at {
+        ForkAt::Seq(seq) if seq > last => {
+            return Err(refused(format!(
+                "event {} is after its last event, {}; name that or an earlier one",
+                seq.0, last.0
+            )));
+        }
         ForkAt::Seq(seq) => history.partition_point(|(value, _)| value <= seq),
         ForkAt::Step(id) => {
             let mut board = Board::default();
@@ -75,7 +79,7 @@ fn past(run: RunId, at: &ForkAt, history: &[(Seq, Event)]) -> Result<Past, Refus
         }
     };
     let Some((seq, _)) = history[..count].last() else {
-        return Err(refused(format!("it begins with event {}; name that or a later one", history[0].0)));
+        return Err(refused(format!("it begins with event {}; name that or a later one", history[0].0.0)));
     };
     let events = history.iter().map(|(_, event)| event.clone()).collect();
     Ok(Past { seq: *seq, events: Arc::new(events), count })

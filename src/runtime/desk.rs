@@ -432,7 +432,9 @@ pub struct OfferedInput {
 /// When the command is none that people may send.
 pub fn stamped(mut command: Command, by: &Actor) -> Result<Command, Refusal> {
     if !command.is_from_people() {
-        return Err(Refusal::Other("only the engine itself says that".to_owned()));
+        return Err(Refusal::Other(
+            "could not accept this command: only the engine itself sends it".to_owned(),
+        ));
     }
     command.stamp(by);
     Ok(command)

@@ -164,7 +164,7 @@ pub(super) async fn made_ready(
 
 /// Something known, which gives nothing away.
 fn harmless(knowledge: Knowledge, secrets: &SecretStore) -> Result<Knowledge, String> {
-    let refused = |why: &str| format!("it is not kept: {why}");
+    let refused = |why: &str| format!("could not keep the knowledge: {why}");
     let mut texts = vec![knowledge.text.clone(), Value::Object(knowledge.metadata.clone()).to_string()];
     // In JSON a quote is written in another way, and so is what stands between quotes.
     knowledge.metadata.values().for_each(|value| all_texts(value, &mut texts));
@@ -196,7 +196,7 @@ fn gives_away(knowledge: &Knowledge, secrets: &SecretStore) -> Option<String> {
 
 /// The masked result to keep, and its text.
 fn masked(result: AgentResult, secrets: &SecretStore) -> Result<(AgentResult, String), String> {
-    let refused = |why: &str| format!("the result is not taken: {why}");
+    let refused = |why: &str| format!("could not take the result: {why}");
     let mut body = result.body.ok_or_else(|| refused("it says nothing"))?;
     let masker = secrets.masker().map_err(|why| refused(&why))?;
     masker.mask_value(&mut body);

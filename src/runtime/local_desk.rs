@@ -145,7 +145,9 @@ impl LocalDesk {
         let by = match (if of_file { now() } else { Ok(None) }, &self.actor.proof) {
             (Ok(Some(people)), Proof::OsUser(uid)) => &people.actor(*uid, self.actor.channel),
             // Whatever else goes on: a run is cancelled while somebody mends the file.
-            (Err(why), _) if asks_who(&command) => return Err(Refusal::Other(why)),
+            (Err(why), _) if asks_who(&command) => {
+                return Err(Refusal::Other(format!("could not tell who you are: {why}")));
+            }
             _ => &*self.actor,
         };
         stamped(command, by)

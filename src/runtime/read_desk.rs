@@ -57,7 +57,7 @@ impl Desk for ReadDesk {
     }
 
     async fn preview(&self, _: Command) -> Result<Vec<Event>, Refusal> {
-        Err(Refusal::Other("no engine runs here; start one with `cuelight serve --detach`".to_owned()))
+        Err(Refusal::Other(nobody()))
     }
 
     async fn launch(&self, _: LaunchRequest) -> Reply {

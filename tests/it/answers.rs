@@ -63,7 +63,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("plan", &["w.yaml"]),
     ("run diff", &["r-1", "r-2"]),
     ("run history", &[]),
-    ("run replay --at", &["20", "r-1"]),
+    ("run replay --at", &["8", "r-1"]),
     ("run timeline", &["r-1"]),
     ("runs", &[]),
     ("schedule", &[]),

@@ -43,7 +43,7 @@ fn a_result_stands_for_a_step_says_from_where_it_is_and_can_be_thrown_away() {
     check(&place, &["cache", "inspect", &key], 0, &["deps of r-1", "count = 1"]);
     check(&place, &["cache", "inspect", "other"], 1, &["could not find a result under other"]);
     check(&place, &["audit"], 0, &["cache.used"]);
-    check(&place, &["cache", "clear", "other"], 1, &["no result is kept under that key"]);
+    check(&place, &["cache", "clear", "other"], 1, &["no result has that key"]);
     check(&place, &["cache", "clear", &key], 0, &["nothing is kept under"]);
     check(&place, &["run", "w.yaml", "--headless"], 0, &[]);
     assert_eq!(place.text("made"), "x\nx\n", "what was thrown away is done again");

@@ -169,6 +169,10 @@ fn json_has_the_shape_that_is_promised() {
     assert!(show["partial"]["suggestion"].is_string());
     assert_eq!(show["steps"][0]["error"]["message"], "exit code 4; see its log");
     assert!(show["steps"][1]["reason"].is_string(), "{show}");
+    let runs = place.cue(&["runs"]).ok().out;
+    for part in ["  1/1 done  ", "  0/2 done, 1 failed, 1 skipped  "] {
+        assert!(runs.contains(part), "{part:?}: {runs}");
+    }
 
     let (place, _console) = at_gate(GATED);
     let gate = &place.gates()[0];
@@ -203,8 +207,12 @@ fn json_has_the_shape_that_is_promised() {
 fn somebody_in_another_process_says_yes() {
     let (place, console) = at_gate(GATED);
     check(&place, &["gates"], 0, &["g-1", "ok gated"]);
-    let shown =
-        ["you may     approve, reject, override, delegate", "Ship it?", "END OF THE ASK", "will run    ship"];
+    let shown = [
+        "you may     approve, reject, override (cuelight run skip r-1 ok --reason WHY), delegate",
+        "Ship it?",
+        "END OF THE ASK",
+        "will run    ship",
+    ];
     check(&place, &["gates", "--show", "g-1"], 0, &shown);
     check(&place, &["approve", "g-1"], 0, &["your approval of g-1 is recorded"]);
     let said = console.end();
@@ -259,7 +267,7 @@ fn nobody_lets_their_own_run_pass_where_that_is_forbidden_whichever_way_they_com
     let ended =
         json!({"AttemptEnded": {"attempt": {"run": 1, "step": 0, "number": 1}, "outcome": {"outputs": {}}}});
     let answer = seat.ask(&json!({"submit": {"id": "x", "command": ended}}));
-    assert!(answer.to_string().contains("only the engine itself says that"), "{answer}");
+    assert!(answer.to_string().contains("only the engine itself sends it"), "{answer}");
     assert_eq!(place.gates()[0]["state"], "open");
     let refused = place.events("r-1").into_iter().filter(|event| event["type"] == "gate.refused").count();
     assert_eq!(refused, 6, "who tried is on record");
@@ -702,7 +710,10 @@ fn what_only_waits_goes_on_in_the_background_when_its_engine_leaves() {
     place.write("a", "");
     let first = first.end();
     assert_eq!(first.code, 0);
-    assert!(first.err.contains("what is open goes on in the background"), "{first:?}");
+    assert!(
+        first.err.contains("goes on with r-2 ") && first.err.contains("cuelight engine shutdown"),
+        "{first:?}"
+    );
     check(&place, &["approve", "g-1"], 0, &[]);
     let second = second.end();
     assert_eq!(second.code, 0, "{second:?}");
@@ -865,7 +876,7 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
         (&["events", "r-9"], "could not find run r-9"),
         (&["gates", "--show", "g-9"], "could not find gate g-9"),
         (&["approve", "g-9"], "could not find gate g-9; `cuelight gates`"),
-        (&["approve", "r-1"], "it looks like g-7"),
+        (&["approve", "r-1"], "could not find the gate r-1: r-1 is a run; `cuelight show r-1`"),
         (&["cancel", "r-9", "--reason", "x"], "could not find run r-9"),
         (&["skip", "r-1", "nostep", "--reason", "x"], "could not find the step nostep"),
         (&["run", "w.yaml", "--headless", "-i", "x=1"], "there is no such input"),
@@ -893,7 +904,7 @@ fn what_is_not_there_is_named_with_what_to_do_next() {
         check(&place, args, 2, &[part]);
     }
     check(&place, &["cancel", "r-1", "--reason", "x"], 1, &["could not cancel r-1: it is completed"]);
-    check(&place, &["undo", "r-1", "--reason", "x"], 1, &["has done nothing that can be undone"]);
+    check(&place, &["undo", "r-1", "--reason", "x"], 1, &["no step of it can be undone"]);
 }
 
 #[test]
@@ -969,6 +980,7 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
         0,
         &["[CRITICAL] load:", "no route", "first failure of this kind"],
     );
+    assert_eq!(place.show("r-1")["steps"][0]["error"]["severity"], "critical", "one fact");
     check(&place, &["errors", "show", "e-999"], 2, &["could not find the failure e-999", "error --all"]);
     check(&place, &["errors", "list", "--run", "r-7"], 0, &["no open failures"]);
     check(&place, &["errors", "ack", &name, "--reason", "mine"], 0, &[&format!("{name} is acknowledged")]);
@@ -994,6 +1006,12 @@ fn a_failure_is_listed_shown_acknowledged_and_resolved() {
         0,
         &["health: runs 0 of 100, critical", "-100.0  bad  agent_logic x1, last load in r-1"],
     );
+    check(&place, &["run", "w.yaml", "--headless"], 1, &[]);
+    check(&place, &["errors", "show", &name], 0, &["first failure of this kind"]);
+    let listed = check(&place, &["errors", "list", "--run", "r-2", "--json"], 0, &[]).out;
+    let later: Value = serde_json::from_str(&listed).expect("JSON");
+    let later = later[0]["id"].as_str().expect("an id");
+    check(&place, &["errors", "show", later], 0, &["it failed like this 1 time before"]);
 }
 
 #[test]
@@ -1016,8 +1034,13 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     // Of its gates the engine knows nothing any more; the board, and beyond that the log, still do.
     for more in [&["run", "gates.yaml", "--headless"][..], &["runs"]] {
         let over = "it was approved by policy:auto";
-        check(&place, &["approve", "g-1"], 1, &["could not do that at g-1", over, "its run r-2 has ended"]);
-        check(&place, &["reject", "g-1", "--reason", "no"], 1, &[over, "`cuelight retry r-2` runs it again"]);
+        check(&place, &["approve", "g-1"], 1, &["could not approve g-1", over, "its run r-2 has ended"]);
+        check(
+            &place,
+            &["reject", "g-1", "--reason", "no"],
+            1,
+            &[over, "`cuelight retry r-2 --from all` runs all steps again"],
+        );
         check(&place, &["withdraw", "g-1"], 1, &[over, "`cuelight gates --show g-1` shows it"]);
         check(&place, &["wait", "g-1"], 0, &["g-1 approved"]);
         check(&place, &["gates", "--show", "g-1"], 0, &["Ship it?"]);
@@ -1041,7 +1064,7 @@ fn a_run_that_rested_long_ago_can_be_tried_again_and_undone() {
     assert_eq!((place.state("r-1"), text(&step["state"])), ("undone".to_owned(), "undone".to_owned()));
     check(&place, &["serve", "--detach"], 0, &[]);
     assert_eq!(place.step("r-1", "a"), step);
-    check(&place, &["undo", "r-1", "--reason", "again"], 1, &["nothing that can be undone"]);
+    check(&place, &["undo", "r-1", "--reason", "again"], 1, &["no step of it can be undone"]);
 }
 
 #[test]

@@ -271,6 +271,80 @@ fn latest_is_the_gate_that_is_open_and_several_are_never_guessed_among() {
 }
 
 #[test]
+fn an_approval_in_a_paused_run_names_the_command_that_lets_it_start() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: ok, gate: {prompt: Go?}}\n  - {id: go, needs: ok, run: 'true'}\n",
+    );
+    let mut run = place.start(&["run", "w.yaml", "--headless"]);
+    run.until("gate.asked ok");
+    place.cue(&["run", "pause", "r-1"]).ok();
+    let said = place.cue(&["approve", "g-1"]).ok().out;
+    let words = "g-1 is approved: starts go when r-1, which is paused, is resumed: cuelight run resume r-1";
+    assert!(said.contains(words), "{said}");
+    place.cue(&["run", "resume", "r-1"]).ok();
+    assert_eq!(run.end().code, 0);
+}
+
+/// A command line, and words of its answer.
+type Spoken = (&'static [&'static str], &'static [&'static str]);
+
+#[test]
+fn an_error_names_what_failed_and_the_command_that_helps() {
+    let place = Place::new();
+    place.write(
+        "w.yaml",
+        "name: w\nsteps:\n  - {id: build, run: 'true'}\n  - {id: ok, needs: build, gate: {prompt: Go?}}\n",
+    );
+    let mut run = place.start(&["run", "w.yaml", "--headless"]);
+    run.until("gate.asked ok");
+    let refused: [Spoken; 8] = [
+        (
+            &["show", "g-1"],
+            &["could not find the run g-1: g-1 is a gate; `cuelight gates --show g-1` shows it"],
+        ),
+        (&["approve", "r-1"], &["could not find the gate r-1: r-1 is a run; `cuelight show r-1` shows it"]),
+        (&["logs", "e-7"], &["e-7 is a failure; `cuelight error show e-7` shows it"]),
+        (&["gates", "g-1"], &["tip: `cuelight gates --show g-1` shows that gate"]),
+        (
+            &["approve", "g-1", "--set", "x=1"],
+            &["the gate has no form, so no field `x`; answer without values"],
+        ),
+        (
+            &["approve", "g-1", "--as", "nobody"],
+            &["could not sign as nobody: this workspace has no people.toml"],
+        ),
+        (
+            &["gate", "send-back", "g-1", "--reason", "x"],
+            &["could not send g-1 back: its workflow names no step"],
+        ),
+        (&["gate", "comment", "g-1", ""], &["could not comment on g-1: the comment is empty; write a text"]),
+    ];
+    for (args, parts) in refused {
+        let said = place.cue(args);
+        assert_ne!(said.code, 0, "{args:?}: {said:?}");
+        parts.iter().for_each(|part| assert!(said.err.contains(part), "{args:?} says {part:?}: {said:?}"));
+    }
+    let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
+    assert!(shown.contains("override (cuelight run skip r-1 ok --reason WHY)"), "{shown}");
+    place.cue(&["approve", "g-1"]).ok();
+    assert_eq!(run.end().code, 0);
+    let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
+    let may = shown.lines().nth(1).expect("a line");
+    assert!(
+        may.contains("do nothing here: it was approved already, by ") && !may.contains("--show"),
+        "{may}"
+    );
+    let said = place.cue(&["logs", "r-1", "build"]).ok();
+    assert_eq!((said.out.as_str(), said.err.trim()), ("", "build of r-1 has written no output"));
+    let said = place.cue(&["retry", "r-1", "--from", "all"]).ok();
+    assert!(said.err.contains("r-2 retries r-1; an engine runs it in the background"), "{said:?}");
+    let help = help(&place, &["run"]);
+    assert!(help.contains("one line a change; without a terminal it always"), "{help}");
+}
+
+#[test]
 fn runs_tell_their_start_and_their_duration_in_two_columns() {
     let place = Place::new();
     place.write("w.yaml", OK);

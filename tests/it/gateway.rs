@@ -2,8 +2,8 @@
 
 use crate::runtime::{ann, comes_to_rest, engine_in, launch_of, run_of};
 use cuelight_base::{Actor, Channel, GateId, Proof, Seq, ValueMap};
-use cuelight_engine::{Command, Decision, Refusal, RunState, Verdict};
-use cuelight_gateway::{LookDesk, RemoteDesk, admit, serve_socket};
+use cuelight_engine::{Command, Decision, Refusal, RetryFrom, RunState, Verdict};
+use cuelight_gateway::{LookDesk, RemoteDesk, Start, Way, admit, serve_socket};
 use cuelight_runtime::{
     Desk, Engine, Entropy, OutputPart, Page, People, Reply, Request, Seen, Tasks, Want, WhoIsWho,
 };
@@ -236,6 +236,43 @@ async fn a_seat_survives_its_engine_and_finds_the_next() {
     closing.cancel();
     tasks.join().await;
     engine.close().await;
+}
+
+#[tokio::test]
+async fn a_command_that_an_ending_engine_did_not_take_starts_the_next_engine_and_is_carried_out_once() {
+    // While the engine stops to read, and after it has gone.
+    for is_gone in [false, true] {
+        let dir = TempDir::new().expect("a directory");
+        let engine = engine_in(dir.path()).await;
+        serve(&engine, dir.path());
+        let (asked, mut starts) = tokio::sync::mpsc::unbounded_channel();
+        let start: Start = Arc::new(move || Some(Box::new(asked.send(()))));
+        let (tasks, closing) = (Tasks::default(), CancellationToken::new());
+        let way = Way::Started(dir.path().join("socket"), start);
+        let far = RemoteDesk::attach_by(way, Channel::Command, &tasks, closing.clone()).await;
+        let far = far.expect("a seat");
+        let run = run_of(&far, launch_of("name: a\nsteps:\n  - id: one\n    run: echo early\n")).await;
+        comes_to_rest(&far, run).await;
+        engine.doors().1.cancel();
+        if is_gone {
+            shows(&far, Seen::is_lost).await;
+        }
+        let command = Command::Retry { run, from: RetryFrom::All, by: ann(), corrected: None };
+        let next = async {
+            starts.recv().await.expect("an engine is asked for");
+            engine.close().await;
+            let engine = engine_in(dir.path()).await;
+            serve(&engine, dir.path());
+            engine
+        };
+        let request = Request { id: Entropy.request_id(), command };
+        let (reply, engine) = tokio::join!(far.submit(request), next);
+        assert!(matches!(reply, Reply::Recorded(_)), "{is_gone}: {reply:?}");
+        assert_eq!(engine.desk().board().summaries().count(), 2, "{is_gone}");
+        closing.cancel();
+        tasks.join().await;
+        engine.close().await;
+    }
 }
 
 #[tokio::test]

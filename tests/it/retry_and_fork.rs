@@ -48,7 +48,10 @@ fn a_run_is_done_again_with_a_corrected_input_and_both_are_told_apart() {
         &place,
         &["show", "r-1"],
         0,
-        &["1 of 2 steps completed (50 %)", "suggested: cuelight retry r-1 --from checkpoint"],
+        &[
+            "1 of 2 steps completed (50 %)",
+            "next: cuelight logs r-1 ship\nnext: cuelight retry r-1 --from checkpoint",
+        ],
     );
 
     check(&place, &["retry", "r-1", "-i", "to=away"], 2, &["to", "near", "far"]);
@@ -107,6 +110,20 @@ fn a_run_is_done_again_with_corrected_steps_only_where_nothing_that_is_done_was_
 }
 
 #[test]
+fn a_retry_of_a_completed_run_is_refused_unless_it_runs_a_step() {
+    let place = place(&format!("{GOES}  - {{id: mail, needs: ship, if: failure(), run: echo failed}}\n"));
+    check(&place, &["run", "w.yaml", "--headless", "-i", "to=far"], 0, &[]);
+    let words = "could not retry r-1: every step in it has completed, so no step would run; \
+        `cuelight retry r-1 --from all` runs all steps again, `cuelight run FILE` starts a new run";
+    for args in [&["retry", "r-1"][..], &["retry", "r-1", "--from", "checkpoint"]] {
+        check(&place, args, 1, &[words]);
+    }
+    check(&place, &["show", "r-2"], 2, &["could not find run r-2"]);
+    check(&place, &["retry", "r-1", "--from", "all"], 0, &["r-2"]);
+    rests(&place, "r-2");
+}
+
+#[test]
 fn a_run_is_forked_from_its_past() {
     let place = place(GOES);
     check(&place, &["run", "w.yaml", "--headless", "-i", "to=far"], 0, &[]);
@@ -123,6 +140,18 @@ fn a_run_is_forked_from_its_past() {
     rests(&place, "r-3");
     assert_eq!(place.show("r-3")["state"], "failed");
     check(&place, &["fork", "r-1", "--at", "nothing"], 2, &["could not find that step in r-1"]);
+    check(
+        &place,
+        &["fork", "r-1", "--at", "99999"],
+        1,
+        &["could not fork r-1: event 99999 is after its last event, "],
+    );
+    check(
+        &place,
+        &["run", "replay", "r-1", "--at", "99999"],
+        2,
+        &["could not replay r-1 to event 99999: its last event is "],
+    );
     check(&place, &["fork", "r-9", "--at", "1"], 2, &["could not find run r-9"]);
     check(&place, &["fork", "r-2", "--at", "1"], 1, &["could not fork r-2: it begins with event"]);
 }

@@ -131,7 +131,7 @@ pub(super) async fn retry(config: &Config, out: Output, args: RetryArgs) -> Outc
     let command = Command::Retry { run, from, by, corrected };
     say_asked_anew(&seat, run, &command).await;
     submit(seat, out, command, |receipt| {
-        receipt.run.inspect(|run_id| say(&format!("{run_id} retries {run}")));
+        receipt.run.inspect(|run_id| say(&format!("{run_id} retries {run}; {}", in_background(*run_id))));
         receipt.run.map_or_else(|| format!("{run} is retried"), |run| run.to_string())
     })
     .await
@@ -149,10 +149,17 @@ pub(super) async fn fork(config: &Config, out: Output, args: ForkArgs) -> Outcom
     let command = Command::Fork { run, at, by, corrected, past: None };
     say_asked_anew(&seat, run, &command).await;
     submit(seat, out, command, |receipt| {
-        receipt.run.inspect(|run_id| say(&format!("{run_id} forks {run}")));
+        receipt.run.inspect(|run_id| say(&format!("{run_id} forks {run}; {}", in_background(*run_id))));
         receipt.run.map_or_else(|| format!("{run} is forked"), |run| run.to_string())
     })
     .await
+}
+
+/// The engine that carries a run out, and the commands that follow and stop it.
+fn in_background(run: RunId) -> String {
+    format!(
+        "an engine runs it in the background: `cuelight logs {run} --follow` follows it, `cuelight cancel {run}` stops it"
+    )
 }
 
 /// Models whose talk begins anew with the new run, and what they have had called: who does it again knows before anything is.

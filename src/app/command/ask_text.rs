@@ -82,7 +82,7 @@ pub(super) fn text(
     (caller, now): (&Actor, Timestamp),
 ) -> String {
     let ask = &gate.ask;
-    let may: Vec<&str> = gate.acts(caller, now).into_iter().map(GateAct::word).collect();
+    let may: Vec<String> = gate.acts(caller, now).into_iter().map(|act| act_words(act, gate)).collect();
     let may = match (gate.law().may(caller, GateAct::Approve, now), may.join(", ")) {
         (Ok(()), may) => may,
         (Err(why), may) if may.is_empty() => format!("do nothing here: {}", safe_text(&why.why())),
@@ -99,6 +99,15 @@ pub(super) fn text(
     let mut lines = vec![title, format!("{:<HEAD$}{may}", "you may"), String::new()];
     lines.extend(rows(ask, Some(gate), run, contents));
     lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+/// An action, with its command where that has another name.
+fn act_words(act: GateAct, gate: &GateView) -> String {
+    let step = safe_text(&gate.ask.step);
+    match act {
+        GateAct::Override => format!("override (cuelight run skip {} {step} --reason WHY)", gate.run),
+        act => act.word().to_owned(),
+    }
 }
 
 /// The lines of an ask without its gate, for a person who signs an answer on another machine.

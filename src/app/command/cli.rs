@@ -22,6 +22,7 @@ use super::{
     mcp_client::McpCallArgs,
     message::EventNoun,
     models::ModelsArgs,
+    named,
     run::RunNoun,
     schedules::SchedulesArgs,
     screen::{AttachArgs, DemoArgs},
@@ -381,12 +382,20 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Spoken {
         words.splice(at..=at, new.iter().chain(guard).map(OsString::from));
     }
     let meant = meant_by(&words[at]);
+    let is_gates = words[at] == "gates";
     let parsed = parse(tree, words).map_err(|mut error| {
         if let (ErrorKind::InvalidSubcommand, Some(hint)) = (error.kind(), meant) {
             // Words that only look like this one would lead away from the hint.
             let _similar = error.remove(ContextKind::SuggestedSubcommand);
             let hint = ContextValue::StyledStrs(vec![hint.into()]);
             let _hint = error.insert(ContextKind::Suggested, hint);
+        }
+        if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word)), true) =
+            (error.kind(), error.get(ContextKind::InvalidArg), is_gates)
+            && named::gate(word).is_ok()
+        {
+            let tip = format!("`cuelight gates --show {word}` shows that gate");
+            let _tip = error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
         }
         error
     });

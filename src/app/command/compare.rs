@@ -82,7 +82,7 @@ fn text(out: Output, diff: &RunsDiff, left: &RunView, right: &RunView) {
     for (sign, view) in [("-", left), ("+", right)] {
         let summary = &view.summary;
         let head =
-            format!("{sign} {} {}  {}  by {}", summary.id, summary.workflow, summary.state, summary.by);
+            format!("{sign} {} {}  {}  by {}", summary.id, summary.workflow, summary.doing(), summary.by);
         out.line(&safe_text(&head));
     }
     for input in &diff.plan.inputs {

@@ -177,6 +177,21 @@ async fn answer(
     at_gate(seat, out, &view, Command::Decide(Box::new(decision)), said).await
 }
 
+/// Why nobody can sign under this name; none when people.toml has it.
+fn unknown(seat: &Seat, name: &str) -> Option<String> {
+    let name = safe_text(name);
+    match seat.people.as_slice() {
+        [] => Some(format!(
+            "could not sign as {name}: this workspace has no people.toml; list the person there with a key (docs/workflow.md)"
+        )),
+        known if known.contains(&name) => None,
+        known => {
+            let known = safe_text(&known.join(", "));
+            Some(format!("could not sign as {name}: people.toml has no person of that name; known: {known}"))
+        }
+    }
+}
+
 /// Gives an answer its author. Nothing more is to be done where it was only written down to be signed.
 async fn signed(
     seat: Seat,
@@ -194,7 +209,11 @@ async fn signed(
             say(&what);
             Ok(Err(ExitCode::SUCCESS))
         }
-        Err(trouble) => left(seat, trouble).await.map(Err),
+        Err(trouble) => {
+            // The person is missing before their key is. With a key, the engine judges and records the attempt.
+            let why = args.signer.as_ref().and_then(|name| unknown(&seat, name));
+            left(seat, why.map_or(trouble, Trouble::usage)).await.map(Err)
+        }
     }
 }
 
@@ -205,7 +224,7 @@ async fn answered(
     args: &DecideArgs,
     verdict: Verdict,
 ) -> Result<ValueMap, Trouble> {
-    let verb = verdict.word();
+    let verb = if verdict == Verdict::SendBack { "send back" } else { verdict.word() };
     let wanted = match verdict {
         Verdict::Reject | Verdict::SendBack => Wanted::Nothing,
         Verdict::Approve if args.sign.signed.is_some() => Wanted::Nothing,
@@ -525,7 +544,7 @@ async fn at_gate(
             out.line(&said(now.map_or(view, |gate| gate), run.map(|run| &**run)));
             Ok(ExitCode::SUCCESS)
         }
-        Reply::Refused(Refusal::NoGate(_)) => Err(named::over(view)),
+        Reply::Refused(Refusal::NoGate(_)) => Err(named::over(view, verb)),
         Reply::Refused(refusal) => Err(Trouble::failed(refusal.to(verb))),
         reply => Err(refused(reply)),
     }
@@ -535,6 +554,7 @@ async fn at_gate(
 fn verb_of(command: &Command) -> &'static str {
     match command {
         Command::Decide(decision) if decision.overrides => "override",
+        Command::Decide(decision) if decision.verdict == Verdict::SendBack => "send back",
         Command::Decide(decision) => decision.verdict.word(),
         Command::Withdraw { .. } => "withdraw from",
         Command::EditForm { .. } => "edit",

@@ -104,7 +104,7 @@ async fn list(config: &Config, out: Output, args: &ErrorsListArgs) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Vec<String>> = errors.iter().map(|error| row(error)).collect();
-    out.table(&["ERROR", "TIME", "SEVERITY", "MODE", "RUN", "STEP", "TRY", "STATE", "MESSAGE"], &rows);
+    out.table(&["ERROR", "TIME", "SEVERITY", "MODE", "RUN", "STEP", "ATTEMPT", "STATE", "MESSAGE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -181,11 +181,15 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
             .failure
             .as_ref()
             .map_or_else(|| "succeeded".to_owned(), |failure| safe_text(&failure.message));
-        out.line(&format!("call {} at {} ran {}: {how}", call.number, call.started_at.clock(), call.ran_for));
+        out.line(&format!(
+            "attempt {} at {} ran {}: {how}",
+            call.number,
+            call.started_at.clock(),
+            call.ran_for
+        ));
     }
     let fixes: Vec<String> = alike.fixes.iter().map(|(fix, times)| format!("{fix} {times}")).collect();
-    let before = alike.times.saturating_sub(1);
-    out.line(&match (before, fixes.is_empty()) {
+    out.line(&match (alike.before, fixes.is_empty()) {
         (0, _) => "first failure of this kind".to_owned(),
         (before, true) => {
             format!("it failed like this {} before, and nothing mended it", counted(before, "time", "times"))

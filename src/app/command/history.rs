@@ -70,7 +70,7 @@ pub(super) async fn history(config: &Config, out: Output, args: &HistoryArgs) ->
         tell_cleared(out, cleared);
         return Ok(ExitCode::SUCCESS);
     }
-    out.table(&["RUN", "WORKFLOW", "STAGE", "STEP", "STATE", "TRIES", "TOOK", "ENDED", "WHY"], &rows);
+    out.table(&["RUN", "WORKFLOW", "STAGE", "STEP", "STATE", "ATTEMPTS", "TOOK", "ENDED", "WHY"], &rows);
     if all > most {
         let older = counted(all - most, "older run", "older runs");
         out.line(&format!("{older}; --limit {all} shows all"));

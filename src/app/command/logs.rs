@@ -4,7 +4,7 @@ use super::{completion, look::is_lost, named};
 use crate::{
     config::Config,
     exit::{Outcome, Trouble},
-    output::Output,
+    output::{Output, say},
     wiring::Seat,
 };
 use clap::Args;
@@ -78,6 +78,9 @@ pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &Logs
         let view = named::view(seat, run).await?;
         printer.print_new(&view).await?;
         if !args.follow || view.summary.state.rests() || is_lost(&boards.borrow().clone()) {
+            if let Some(why) = printer.why_empty(&view) {
+                say(&why);
+            }
             return Ok(());
         }
         tokio::select! {
@@ -117,6 +120,20 @@ impl<'a> Printer<'a> {
     /// A printer of lines, each with the name of its step.
     pub(super) fn of_run(seat: &'a Seat, out: Output, run: RunId) -> Self {
         Self { seat, out, run, only: None, form: Form::Lines, done: Vec::new() }
+    }
+
+    /// Why no line was printed; none where one was.
+    fn why_empty(&self, view: &RunView) -> Option<String> {
+        if self.done.iter().any(|pair| pair.1 > 0) {
+            return None;
+        }
+        let Some(step) = self.only else {
+            return Some(format!("no step of {} has written output", self.run));
+        };
+        let is_called = view.step(step).is_some_and(|view| view.calls > 0);
+        let why =
+            if is_called { "has written no output" } else { "has not been called, so it has no output" };
+        Some(format!("{} of {} {why}", view.step_id(step), self.run))
     }
 
     async fn print_new(&mut self, view: &Arc<RunView>) -> Result<(), Trouble> {

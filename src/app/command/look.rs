@@ -12,7 +12,7 @@ use cuelight_base::{RunId, Seq, StepIx, Timestamp, counted, safe_text};
 use cuelight_engine::{Event, StepState};
 use cuelight_plan::Currency;
 use cuelight_projection::{
-    RunView, choice_words, event_line, event_words, lineage_words, next_command, otlp_json, runs_json,
+    RunView, choice_words, event_line, event_words, lineage_words, next_commands, otlp_json, runs_json,
     show_json_to, spans_of,
 };
 use cuelight_runtime::{Clock, Desk, Page, Seen, SystemClock, Trouble as DeskTrouble, Want};
@@ -67,7 +67,7 @@ pub(super) async fn runs(config: &Config, out: Output, args: &ListArgs) -> Outco
             vec![
                 run.id.to_string(),
                 safe_text(&run.workflow),
-                super::state_word(run),
+                run.doing().to_owned(),
                 run.progress_words(),
                 format!("{} ago", now.since(run.started_at.unwrap_or(run.created_at))),
                 run.took(now).map_or_else(String::new, |took| took.to_string()),
@@ -116,7 +116,7 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
         "{} {}  {}  stage {}  by {}  {}",
         summary.id,
         safe_text(&summary.workflow),
-        super::state_word(summary),
+        summary.doing(),
         summary.stage(),
         safe_text(&summary.by.to_string()),
         summary.age(now)
@@ -137,8 +137,8 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
             format_args!("{} %", partial.completion_ratio.percent()),
             ended_words(view, partial.failed),
         ));
-        if let Some(next) = next_command(view, partial) {
-            out.line(&format!("suggested: {}", safe_text(&next)));
+        for next in next_commands(view, partial) {
+            out.line(&format!("next: {}", safe_text(&next)));
         }
     }
     for budget in summary.budgets() {
@@ -157,7 +157,7 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
         out.line(&format!("used: {}", told.join(", ")));
     }
     let rows: Vec<Vec<String>> = view.steps().map(|(index, _, _)| step_row(view, index, now)).collect();
-    out.table(&["STEP", "STATE", "TRIES", "TOOK", "WHY"], &rows);
+    out.table(&["STEP", "STATE", "ATTEMPTS", "TOOK", "WHY"], &rows);
 }
 
 /// `1 failed, 1 rejected, 7 cancelled`: the steps that did not complete, by their state.

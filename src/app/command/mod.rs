@@ -70,7 +70,7 @@ use super::{
 use cli::Command;
 pub(super) use cli::{Cli, complete, read};
 use cuelight_engine::Verdict;
-use words::{doubt_words, inbox_row, state_word, wait_words, why_words};
+use words::{doubt_words, inbox_row, wait_words, why_words};
 
 /// Carries out the command that was read, and says its new spelling where an old one was used.
 pub(super) async fn carry_out(cli: Cli, note: Option<String>) -> Outcome {

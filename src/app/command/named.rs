@@ -111,11 +111,26 @@ async fn seated<Id>(seat: Seat, id: Result<Id, Trouble>) -> Result<(Seat, Id), T
 }
 
 pub(super) fn run(text: &str) -> Result<RunId, Trouble> {
-    text.parse().map_err(|error: String| Trouble::usage(safe_text(&error)))
+    text.parse().map_err(|error: String| Trouble::usage(of_another_kind(text, "run", &error)))
 }
 
 pub(super) fn gate(text: &str) -> Result<GateId, Trouble> {
-    text.parse().map_err(|error: String| Trouble::usage(safe_text(&error)))
+    text.parse().map_err(|error: String| Trouble::usage(of_another_kind(text, "gate", &error)))
+}
+
+/// Names the kind of an id where another kind is wanted, and the command that shows it; else the error.
+fn of_another_kind(text: &str, wanted: &str, error: &str) -> String {
+    let (kind, command) = match text.split_once('-') {
+        Some(("r", number)) if is_number(number) => ("a run", "show"),
+        Some(("g", number)) if is_number(number) => ("a gate", "gates --show"),
+        Some(("e", number)) if is_number(number) => ("a failure", "error show"),
+        _ => return safe_text(error),
+    };
+    format!("could not find the {wanted} {text}: {text} is {kind}; `cuelight {command} {text}` shows it")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A run with all its steps, also one that ended long ago.
@@ -181,12 +196,12 @@ async fn run_of(seat: &Seat, gate: GateId) -> Option<RunId> {
 }
 
 /// Why nothing can be done any more about a gate of a run that has ended.
-pub(super) fn over(view: &GateView) -> Trouble {
+pub(super) fn over(view: &GateView, verb: &str) -> Trouble {
     let by = view.closed_by.as_deref().map_or_else(String::new, |closed_by| format!(" by {closed_by}"));
     let when = view.closed_at.map_or_else(String::new, |closed_at| format!(" at {closed_at}"));
     Trouble::failed(format!(
-        "could not do that at {gate}: it was {state}{by}{when}, and its run {run} has ended; \
-         `cuelight gates --show {gate}` shows it, `cuelight retry {run}` runs it again",
+        "could not {verb} {gate}: it was {state}{by}{when}, and its run {run} has ended; \
+         `cuelight gates --show {gate}` shows it, `cuelight retry {run} --from all` runs all steps again",
         gate = view.id,
         state = view.state,
         run = view.run

@@ -85,7 +85,7 @@ pub(super) async fn timeline(config: &Config, out: Output, args: &ShowArgs) -> O
         "{} {}  {}  {} to {}, {whole}",
         summary.id,
         safe_text(&summary.workflow),
-        summary.state,
+        summary.doing(),
         timeline.from.clock(),
         timeline.until.clock()
     ));
@@ -161,7 +161,7 @@ pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> O
     let (seat, run) = named::look_at(config, &args.run).await?;
     let told = played(&seat, out, run, args).await;
     seat.leave().await;
-    let (board, last) = told?;
+    let (board, last, is_after) = told?;
     let Some(last) = last else {
         let why = match args.at {
             Some(at) => {
@@ -171,8 +171,12 @@ pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> O
         };
         return Err(Trouble::usage(format!("could not replay: {why}")));
     };
-    if args.at.is_none() {
-        return Ok(ExitCode::SUCCESS);
+    let Some(at) = args.at else { return Ok(ExitCode::SUCCESS) };
+    if is_after {
+        return Err(Trouble::usage(format!(
+            "could not replay {run} to event {at}: its last event is {}; `cuelight run replay {run}` prints its events",
+            last.0.0
+        )));
     }
     let view =
         board.run(run).ok_or_else(|| Trouble::failed(format!("could not fold the events of {run}")))?;
@@ -185,13 +189,14 @@ pub(super) async fn replay(config: &Config, out: Output, args: &ReplayArgs) -> O
     Ok(ExitCode::SUCCESS)
 }
 
-/// The run after the event that was asked for, or after all of them, each told; and the last of them with its time.
+/// The run after the event that was asked for, or after all of them, each told; the last of them with its time; and true if the run
+/// has no event so late.
 async fn played(
     seat: &Seat,
     out: Output,
     run: RunId,
     args: &ReplayArgs,
-) -> Result<(Board, Option<(Seq, Timestamp)>), Trouble> {
+) -> Result<(Board, Option<(Seq, Timestamp)>, bool), Trouble> {
     let until = args.at.map_or(Seq(u64::MAX), Seq);
     let (mut board, mut last, mut after) = (Board::default(), None, Seq(0));
     loop {
@@ -205,7 +210,10 @@ async fn played(
         }
         match events.last() {
             Some((seq, _)) if more && *seq < until => after = *seq,
-            Some(_) | None => return Ok((board, last)),
+            end => {
+                let is_after = args.at.is_some() && !more && end.is_none_or(|(seq, _)| *seq < until);
+                return Ok((board, last, is_after));
+            }
         }
     }
 }

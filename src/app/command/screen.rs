@@ -39,7 +39,7 @@ pub(super) struct RunArgs {
     /// An input
     #[arg(short, long = "input", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(super) inputs: Vec<(String, String)>,
-    /// Run without a screen, one line a change
+    /// Run without a screen, one line a change; without a terminal it always does
     #[arg(long, alias = "plain")]
     pub(super) headless: bool,
     /// Without a screen, one event a line as JSON
@@ -328,7 +328,7 @@ fn farewell(seat: &Seat) -> Vec<String> {
     let open: Vec<String> = seen
         .board
         .open_runs()
-        .map(|run| format!("{} {} {}", run.summary.id, safe_text(&run.summary.workflow), run.summary.state))
+        .map(|run| format!("{} {} {}", run.summary.id, safe_text(&run.summary.workflow), run.summary.doing()))
         .collect();
     let gates = seen.board.open_gates().count();
     let mut lines = Vec::new();

@@ -4,7 +4,7 @@ use super::{logs::Printer, look, named};
 use crate::{config::Config, exit::Trouble, output::Output, wiring::Seat};
 use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp, Untrusted, counted, safe_text};
 use cuelight_engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState, WaitReason};
-use cuelight_projection::{RunView, event_words, next_command};
+use cuelight_projection::{RunView, event_words, next_commands};
 use cuelight_runtime::{Clock as _, Desk as _, Entropy, OutputPart, Page, Seen, SystemClock, Want};
 use std::{collections::BTreeSet, io};
 use unicode_width::UnicodeWidthChar as _;
@@ -307,12 +307,10 @@ impl<'a> Teller<'a> {
             }
         }
         let next = match &view.partial {
-            Some(partial) if run.state != RunState::Completed => {
-                next_command(&view, partial).map_or_else(String::new, |next| safe_text(&next))
-            }
-            _ => format!("cuelight show {}", self.run),
+            Some(partial) if run.state != RunState::Completed => next_commands(&view, partial),
+            _ => vec![format!("cuelight show {}", self.run)],
         };
-        self.out.line(&format!("next: {next}"));
+        next.iter().for_each(|next| self.out.line(&format!("next: {}", safe_text(next))));
         Ok(())
     }
 

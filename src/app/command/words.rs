@@ -1,28 +1,17 @@
 //! States and reasons in the words of a table on the command line.
 
 use cuelight_base::{Timestamp, safe_text};
-use cuelight_engine::{RunState, WaitReason, Why};
+use cuelight_engine::{WaitReason, Why};
 use cuelight_projection::{
-    Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunSummary, RunView, candidate_words, comer_words,
-    hold_words, message_words,
+    Attention, Board, DoubtView, InboxRow, NO_DEADLINE, RunView, candidate_words, comer_words, hold_words,
+    message_words,
 };
-
-/// The current state of a run in one word, or the thing it waits for.
-pub(super) fn state_word(run: &RunSummary) -> String {
-    let word = match run.state {
-        RunState::Running if run.compensating => "undoing",
-        RunState::Running if run.open_gates > 0 => "gate",
-        RunState::Running if run.retrying > 0 => "retrying",
-        state => state.word(),
-    };
-    word.to_owned()
-}
 
 pub(super) fn wait_words(wait: &WaitReason, now: Timestamp) -> String {
     match wait {
         WaitReason::Person(gate) => format!("waits for a person at {gate}"),
         WaitReason::Time(until) => format!("waits {}", until.since(now)),
-        WaitReason::BackOff { until, next } => format!("try {next} in {}", until.since(now)),
+        WaitReason::BackOff { until, next } => format!("attempt {next} in {}", until.since(now)),
         WaitReason::Facts => "waits for files to be looked at".to_owned(),
         WaitReason::Message { .. } => format!("waits for {}", safe_text(&message_words(wait))),
         WaitReason::Agent { fails_at, .. } => {

@@ -90,7 +90,7 @@ impl Gate {
         if let Some(why) = actor.decides_nothing() {
             return Err(match act.verdict() {
                 Some(_) => Refusal::NotAllowed { gate, why: why.to_owned() },
-                None => Refusal::Other(why.to_owned()),
+                None => Refusal::Other(format!("could not decide: {why}")),
             });
         }
         match act {

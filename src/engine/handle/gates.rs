@@ -230,7 +230,9 @@ impl Turn<'_> {
         }
         let text = checked_reason(text)?;
         if text.is_empty() {
-            return Err(Refusal::Other("a comment needs a text".to_owned()));
+            return Err(Refusal::Other(format!(
+                "could not comment on {gate}: the comment is empty; write a text"
+            )));
         }
         let (many, most, whose) = match by.decides_nothing() {
             Some(_) => (this_gate.of_programs.0, GATE_COMMENTS_OF_PROGRAMS_MAX, "of steps and agents"),

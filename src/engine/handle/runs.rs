@@ -50,12 +50,14 @@ impl Turn<'_> {
             return Err(Refusal::TooManySteps(plan.steps.len()));
         }
         if plan.steps.is_empty() {
-            return Err(Refusal::Other("the plan has no steps; write at least one".to_owned()));
+            return Err(Refusal::Other(
+                "could not start: the plan has no steps; write at least one".to_owned(),
+            ));
         }
         let bytes = json_bytes(plan);
         if bytes > EVENT_CONTENT_BYTES_MAX {
             return Err(Refusal::Other(format!(
-                "the plan and its inputs have {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put scripts or values into files"
+                "could not start: the plan and its inputs have {bytes} bytes, at most {EVENT_CONTENT_BYTES_MAX} can be kept; put scripts or values into files"
             )));
         }
         Ok(())
@@ -64,9 +66,7 @@ impl Turn<'_> {
     pub(super) fn pause(&mut self, run: RunId, by: Actor) -> Result<(), Refusal> {
         let this_run = self.find(run)?;
         match this_run.state {
-            RunState::Running if this_run.ending.compensating => {
-                Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")))
-            }
+            RunState::Running if this_run.ending.compensating => Err(undoes(run, "pause")),
             RunState::Running => {
                 self.emit_run(run, RunEvent::Paused { by });
                 Ok(())
@@ -99,7 +99,7 @@ impl Turn<'_> {
             return Err(wrong_state(run, this_run.state, "cancel", "it has ended"));
         }
         if this_run.ending.compensating {
-            return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
+            return Err(undoes(run, "cancel"));
         }
         if this_run.ending.cancelling {
             return Ok(());
@@ -144,7 +144,7 @@ impl Turn<'_> {
             ));
         }
         if !this_run.undo.completed.iter().any(|step| this_run.is_to_undo(*step)) {
-            return Err(Refusal::Other(format!("{run} has done nothing that can be undone")));
+            return Err(Refusal::Other(format!("could not undo {run}: no step of it can be undone")));
         }
         self.nothing_stands_on(run, "undo")?;
         let reason = required_reason(reason, &format!("undo {run}"))?;
@@ -176,6 +176,11 @@ impl Turn<'_> {
         }
         Ok(())
     }
+}
+
+/// The refusal of a command for a run that undoes its steps.
+pub(super) fn undoes(run: RunId, verb: &str) -> Refusal {
+    Refusal::Other(format!("could not {verb} {run}: it undoes its steps; wait until that has ended"))
 }
 
 fn wrong_state(run: RunId, state: RunState, verb: &str, valid: &str) -> Refusal {

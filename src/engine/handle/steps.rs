@@ -1,6 +1,6 @@
 //! The commands of people about one step: the outcome of a step in doubt, a skip, and a result given by hand.
 
-use super::{Turn, required_reason};
+use super::{Turn, required_reason, runs::undoes};
 use crate::{
     DoubtAnswer, Refusal, StepEvent, StepState, Why, by_hand::is_or_makes_gate, call, frame, gate::Gate,
     outcome,
@@ -29,7 +29,11 @@ impl Turn<'_> {
         let outputs = match &answer {
             DoubtAnswer::Happened(outputs) => {
                 let judged = outcome::judge(&plan, call::tool_at(this_step, step, 0), outputs);
-                judged.map_err(|error| Refusal::Other(format!("{id} {}", error.message)))?.outputs
+                judged
+                    .map_err(|error| {
+                        Refusal::Other(format!("could not answer for {id} of {run}: it {}", error.message))
+                    })?
+                    .outputs
             }
             DoubtAnswer::NotHappened | DoubtAnswer::Abort => ValueMap::new(),
         };
@@ -64,7 +68,9 @@ impl Turn<'_> {
             return Err(Refusal::StepState { run, step: id, state, verb: "skip".to_owned() });
         }
         if matches!(this_step.plan_step(step).work, Work::Frame(_)) && state == StepState::Running {
-            return Err(Refusal::Other(format!("{id} is open; skip the steps in it")));
+            return Err(Refusal::Other(format!(
+                "could not skip {id} of {run}: its steps have started; skip the steps in it"
+            )));
         }
         self.has_asked(run, step, "skip")?;
         self.may_close_by_hand(run, step, "skip", &by)?;
@@ -108,14 +114,20 @@ impl Turn<'_> {
             self.has_asked(run, step, "complete by hand")?;
         }
         if this_step.undo.unwinding.is_some() {
-            return Err(Refusal::Other(format!("{run} is undoing what it did; wait for that")));
+            return Err(undoes(run, &format!("complete {} by hand in", plan.id)));
         }
         self.may_close_by_hand(run, step, "complete by hand", &by)?;
         self.may_vouch(run, step, &by)?;
         let reason = required_reason(reason, &format!("complete {} of {run} by hand", plan.id))?;
         let judged = outcome::judge(&plan, call::tool_at(this_step, step, 0), &outputs);
-        let outputs =
-            judged.map_err(|error| Refusal::Other(format!("{} {}", plan.id, error.message)))?.outputs;
+        let outputs = judged
+            .map_err(|error| {
+                Refusal::Other(format!(
+                    "could not complete {} of {run} by hand: it {}",
+                    plan.id, error.message
+                ))
+            })?
+            .outputs;
         self.close_gate(run, step, "by-hand");
         self.emit_step(run, step, StepEvent::DoneByHand { by, outputs, reason });
         Ok(())

@@ -1,6 +1,6 @@
 //! Keeps the line to an engine: folds its events, hands out its answers, and calls again when the line broke.
 
-use super::{Post, Way, call};
+use super::{LAST_WORDS_MAX, Post, Way, call};
 use crate::{
     frame::{Answer, Ask, Question, Tell},
     line::Line,
@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -25,10 +25,22 @@ const RETRY_MIN: Duration = Duration::from_millis(100);
 /// … and the longest pause.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// Tries to reach an engine before one is started again: the first may have found the place still taken.
+const START_TRIES: u32 = 5;
+
 /// A question whose answer has not come.
 pub(super) struct Open {
     question: Question,
     reply: oneshot::Sender<Answer>,
+    /// True if an engine may have taken it on a line that broke before the answer came.
+    may_be_taken: bool,
+}
+
+/// Why a line is used no more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    Broken,
+    Untrusted,
 }
 
 /// Marks invalid content from the engine: the line is not to be trusted.
@@ -59,6 +71,8 @@ pub(super) struct Keeper {
     /// Told, and not folded yet: before them a run has to be restored of which only the summary was kept.
     pub(super) late: VecDeque<(Seq, Event)>,
     pub(super) recall: Option<Recall>,
+    /// The last question that an engine which is about to end has taken.
+    pub(super) taken: Option<u64>,
     /// Why the line is lost when it is.
     pub(super) broken: &'static str,
 }
@@ -83,7 +97,11 @@ impl Keeper {
     pub(super) async fn keep(mut self, mut line: Line<Tell, Ask>) {
         let closing = self.closing.clone();
         let for_ever = async {
-            while self.serve(&mut line).await {
+            while let Some(end) = self.serve(&mut line).await {
+                if end == LineEnd::Broken {
+                    self.hear_out(&mut line).await;
+                }
+                self.doubt_what_was_taken();
                 self.release_all();
                 let why = std::mem::replace(&mut self.broken, BROKE).to_owned();
                 self.seen.send_modify(|seen| seen.trouble = Some(Trouble::Lost(why)));
@@ -97,8 +115,8 @@ impl Keeper {
         }
     }
 
-    /// Until the line breaks; false when nobody looks any more.
-    async fn serve(&mut self, line: &mut Line<Tell, Ask>) -> bool {
+    /// Until the line ends; None when nobody looks any more.
+    async fn serve(&mut self, line: &mut Line<Tell, Ask>) -> Option<LineEnd> {
         for run in self.followed.clone() {
             drop(line.outgoing.send(Ask::Follow { run }).await);
         }
@@ -115,21 +133,41 @@ impl Keeper {
                     Some(tell) => match self.take(tell) {
                         Ok(None) => true,
                         Ok(Some(ask)) => line.outgoing.send(ask).await.is_ok(),
-                        Err(Nonsense) => false,
+                        Err(Nonsense) => return Some(LineEnd::Untrusted),
                     },
-                    None => return true,
+                    None => return Some(LineEnd::Broken),
                 },
                 post = self.posts.recv() => match post {
                     Some(post) => match self.ask_of(post) {
                         Some(ask) => line.outgoing.send(ask).await.is_ok(),
                         None => true,
                     },
-                    None => return false,
+                    None => return None,
                 },
             };
             if !sent {
-                return true;
+                return Some(LineEnd::Broken);
             }
+        }
+    }
+
+    /// Takes the answers that still come on a line that broke, and the last word of its engine.
+    async fn hear_out(&mut self, line: &mut Line<Tell, Ask>) {
+        let last_words = async {
+            while let Some(tell) = line.incoming.recv().await {
+                if matches!(tell, Tell::Answer { .. } | Tell::Leaving { .. }) && self.take(tell).is_err() {
+                    return;
+                }
+            }
+        };
+        drop(timeout(LAST_WORDS_MAX, last_words).await);
+    }
+
+    /// A question without an answer may have been taken, unless the engine said which was the last one that it took.
+    fn doubt_what_was_taken(&mut self) {
+        let taken = self.taken.take();
+        for (number, open) in &mut self.open {
+            open.may_be_taken |= taken.is_none_or(|taken| *number <= taken);
         }
     }
 
@@ -148,7 +186,8 @@ impl Keeper {
             Post::Question(question, reply) => {
                 self.open.retain(|_, open| !open.reply.is_closed());
                 self.number += 1;
-                self.open.insert(self.number, Open { question: question.clone(), reply });
+                let open = Open { question: question.clone(), reply, may_be_taken: false };
+                self.open.insert(self.number, open);
                 Some(Ask::Question { number: self.number, question })
             }
         }
@@ -158,6 +197,7 @@ impl Keeper {
     fn take(&mut self, tell: Tell) -> Result<Option<Ask>, Nonsense> {
         match tell {
             Tell::Welcome { .. } | Tell::Wrong(_) => return Err(Nonsense),
+            Tell::Leaving { taken } => self.taken = Some(taken),
             Tell::Trouble(trouble) => self.seen.send_modify(|seen| seen.trouble = trouble),
             // An error means that nobody listens.
             Tell::Signal(signal) => drop(self.ring.send(Arc::new(signal))),
@@ -254,7 +294,17 @@ impl Keeper {
 
     async fn call_again(&mut self) -> Line<Tell, Ask> {
         let mut pause = RETRY_MIN;
+        // Held until the engine listens: others that ask wait for it and start none.
+        let mut _turn = None;
+        let mut tries = 0_u32;
         loop {
+            if tries.is_multiple_of(START_TRIES)
+                && let Way::Started(_, start) = &self.way
+                && (!self.open.is_empty() || !self.posts.is_empty())
+            {
+                _turn = start();
+            }
+            tries = tries.saturating_add(1);
             sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
             let from = (self.channel, self.board.seq);
@@ -273,11 +323,12 @@ impl Keeper {
         }
     }
 
-    /// Another engine knows nothing of the commands that the one before was given. What is read, and runs to be started, are
-    /// asked for again: a run is made once for its request, also over engines.
+    /// Answers the commands that the engine before may have carried out: another engine does not know. Reads, runs to be started and
+    /// commands that it never took are asked again: a run is made once for its request, also over engines.
     fn give_up(&mut self) {
         let why = "could not learn what became of it: the engine was started anew; look before you ask again";
-        for (_, open) in self.open.extract_if(.., |_, open| matches!(open.question, Question::Submit(_))) {
+        let is_lost = |open: &Open| open.may_be_taken && matches!(open.question, Question::Submit(_));
+        for (_, open) in self.open.extract_if(.., |_, open| is_lost(open)) {
             drop(open.reply.send(Answer::Reply(Box::new(Reply::NotRecorded(why.to_owned())))));
         }
     }

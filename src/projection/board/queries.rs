@@ -240,7 +240,7 @@ impl Board {
 
     /// The number of similar earlier failures, and their remedies.
     pub fn alike(&self, error: &ErrorView) -> Alike {
-        self.errors.lessons().alike(error)
+        self.errors.alike(error)
     }
 
     /// The failures of the same worker, by type and mode.

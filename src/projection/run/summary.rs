@@ -70,17 +70,20 @@ impl RunSummary {
         }
     }
 
-    /// `4/9`: the steps that ended, of all. Of a cancelled run: `1/9 done, 2 cancelled, 6 skipped`.
+    /// `1/9 done, 1 failed, 7 skipped`: the steps that are done, of all, and those that ended in another way.
     pub fn progress_words(&self) -> String {
-        let mut words = format!("{}/{}", self.ended(), self.counts.total());
-        if self.state == RunState::Cancelled {
-            words.push_str(" done");
-            for state in [StepState::Cancelled, StepState::Skipped] {
-                match self.counts.of(state) {
-                    0 => {}
-                    count => words.push_str(&format!(", {count} {state}")),
-                }
-            }
+        let of = |state| self.counts.of(state);
+        let done = of(StepState::Completed) + of(StepState::Partial);
+        let mut words = format!("{done}/{} done", self.counts.total());
+        let others = [
+            StepState::Failed,
+            StepState::Rejected,
+            StepState::Cancelled,
+            StepState::Skipped,
+            StepState::Undone,
+        ];
+        for state in others.into_iter().filter(|state| of(*state) > 0) {
+            words.push_str(&format!(", {} {state}", of(state)));
         }
         words
     }

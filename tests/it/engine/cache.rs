@@ -145,7 +145,7 @@ fn what_somebody_throws_away_is_done_again() {
     check(
         KEPT,
         "launch v=1; ended a ok n=1; ended b ok; clear deps-7; clear deps-1; launch v=1; ended a ok n=1; ended b ok; clear",
-        "! could not do that here: no result is kept under that key
+        "! could not clear the cache: no result has that key
          req clears 1
          r-2 a call 1
          req clears 1",

@@ -443,9 +443,9 @@ fn a_step_undoes_no_run_and_releases_no_schedule() {
     check(
         file,
         "launch; ended a ok; cancel undo via-step; hold nightly via-step; release nightly via-step; cancel via-step; ended b cancelled",
-        "! could not do that here: cuelight takes this program for a step
+        "! could not decide: cuelight takes this program for a step
          nightly held
-         ! could not do that here: cuelight takes this program for a step
+         ! could not decide: cuelight takes this program for a step
          no nightly released
          no a call 2 undo
          = cancelled: a completed, b cancelled",

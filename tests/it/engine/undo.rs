@@ -115,7 +115,7 @@ fn nothing_is_completed_by_hand_while_a_run_is_undone() {
     check(
         SAGA,
         &format!("{FAILED} done d"),
-        "! could not do that here: r-1 is undoing what it did; wait for that",
+        "! could not complete d by hand in r-1: it undoes its steps; wait until that has ended",
     );
 }
 
@@ -154,7 +154,7 @@ fn a_run_at_rest_can_be_undone_once() {
          r-1 compensating
          a undo done
          r-1 ended undone
-         ! could not do that here: r-1 has done nothing that can be undone
+         ! could not undo r-1: no step of it can be undone
          = undone: a undone",
     );
 }
@@ -202,7 +202,7 @@ fn undoing_cannot_be_paused_or_cancelled() {
     check(
         SAGA,
         &format!("{FAILED} pause; cancel"),
-        "! could not do that here: r-1 is undoing\n ! could not do that here: r-1 is undoing",
+        "! could not pause r-1: it undoes its steps\n ! could not cancel r-1: it undoes its steps",
     );
 }
 
