@@ -174,6 +174,8 @@ struct Screen<D> {
     skipped: u64,
     /// Text that waits for the operator's own editor.
     edit: Option<String>,
+    /// True if the program is to be stopped until its shell continues it.
+    suspends: bool,
     leave: Option<Leave>,
 }
 
@@ -240,6 +242,7 @@ impl<D: Desk> Screen<D> {
             signs: TurningSigns::default(),
             skipped: 0,
             edit: None,
+            suspends: false,
             leave: None,
         };
         screen.read_themes()?;
@@ -330,6 +333,10 @@ impl<D: Desk> Screen<D> {
                 self.take(Message::Edited(edited), true)?;
                 continue;
             }
+            if std::mem::take(&mut self.suspends) {
+                self.suspend().await?;
+                continue;
+            }
             let wait = self.wait();
             if listening != self.model.listens() {
                 listening = self.model.listens();
@@ -372,6 +379,16 @@ impl<D: Desk> Screen<D> {
                 _ = stop.recv() => self.carry_out(Wish::Suspend)?,
             }
         }
+    }
+
+    /// Stops the program until its shell continues it, and draws all again.
+    async fn suspend(&mut self) -> io::Result<()> {
+        let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+        terminal::suspend()?;
+        continued.recv().await;
+        self.terminal.resume()?;
+        let (width, height) = terminal::size();
+        self.take(Message::Resize { width, height }, true)
     }
 
     /// Time until the next work if no message arrives.

@@ -180,10 +180,8 @@ impl Terminal {
         Ok(out)
     }
 
-    /// Gives the terminal back, sleeps until somebody wakes the program, and takes it again.
-    pub(super) fn sleep(&mut self) -> io::Result<()> {
-        restore();
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+    /// Takes the terminal again after [`suspend`].
+    pub(super) fn resume(&mut self) -> io::Result<()> {
         self.take()
     }
 }
@@ -231,6 +229,21 @@ pub(super) fn restore() {
         let _gone = write(RESTORE.as_bytes());
         let _gone = crossterm::terminal::disable_raw_mode();
     }
+}
+
+/// True if a shell can wake this program again. The first process of a session has no shell above it.
+pub(super) fn has_shell() -> bool {
+    rustix::process::getsid(None).is_ok_and(|session| session != rustix::process::getpid())
+}
+
+/// Gives the terminal back and stops the whole job, so that the shell which waits for its first process sees it.
+///
+/// The kernel stops the threads one after the other: this one may run on for a moment after the call. The caller
+/// waits for `SIGCONT` before it takes the terminal again. Without that, raw mode is set before the shell reads and
+/// resets the terminal, and is lost.
+pub(super) fn suspend() -> io::Result<()> {
+    restore();
+    Ok(rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?)
 }
 
 fn write(bytes: &[u8]) -> io::Result<()> {
