@@ -41,6 +41,8 @@ const SYNC_BEGIN: &str = "\x1b[?2026h";
 const SYNC_END: &str = "\x1b[?2026l";
 /// A wheel that turns faster is heard as often as this: what it did not say is not made up for later.
 const WHEEL: Span = Span(20);
+/// The second click of a double click follows the first within this time.
+const DOUBLE_CLICK: Span = Span(400);
 /// A frame is gathered here, so that it goes out in one write.
 const FRAME_BYTES: usize = 64 * 1024;
 /// The most that terminals take into the clipboard by OSC 52.
@@ -286,11 +288,14 @@ pub(super) fn messages(
     now: impl Fn() -> Timestamp + Send + 'static,
 ) -> impl Stream<Item = Message> + Send + Unpin {
     let events = EventStream::new().take_while(|value| std::future::ready(value.is_ok()));
-    let (mut late, mut wheel) = (LateAnswer::default(), Wheel::default());
+    let (mut late, mut wheel, mut clicks) = (LateAnswer::default(), Wheel::default(), Clicks::default());
     let mut message_of = move |event| {
         let at = now();
         match message(event, at)? {
             Message::Key { press, .. } if late.takes(press) => None,
+            Message::Mouse { what: Mouse::Click, column, row } => {
+                Some(Message::Mouse { what: clicks.of((column, row), at), column, row })
+            }
             Message::Mouse { what, .. } if wheel.drops(what, at) => None,
             message => Some(message),
         }
@@ -308,7 +313,7 @@ struct Wheel {
 
 impl Wheel {
     fn drops(&mut self, what: Mouse, at: Timestamp) -> bool {
-        if what == Mouse::Click {
+        if matches!(what, Mouse::Click | Mouse::DoubleClick) {
             return false;
         }
         // A clock that was put back is no reason to be deaf.
@@ -317,6 +322,26 @@ impl Wheel {
             self.heard = Some(at);
         }
         too_soon
+    }
+}
+
+/// Tells the second click in a cell from the first. A third one begins anew.
+#[derive(Debug, Default)]
+struct Clicks {
+    /// Cell and time of the last first click.
+    last: Option<((u16, u16), Timestamp)>,
+}
+
+impl Clicks {
+    fn of(&mut self, cell: (u16, u16), at: Timestamp) -> Mouse {
+        let is_second = |(before, then): ((u16, u16), Timestamp)| {
+            before == cell && then <= at && at.since(then) <= DOUBLE_CLICK
+        };
+        if self.last.take().is_some_and(is_second) {
+            return Mouse::DoubleClick;
+        }
+        self.last = Some((cell, at));
+        Mouse::Click
     }
 }
 
@@ -444,6 +469,18 @@ mod tests {
         assert!((1_001..1_020).all(|at| !heard(Mouse::WheelUp, at) && heard(Mouse::Click, at)));
         assert!(heard(Mouse::WheelDown, 1_020) && !heard(Mouse::WheelDown, 1_039));
         assert!(heard(Mouse::WheelDown, 7), "the clock was put back");
+    }
+
+    #[test]
+    fn two_clicks_in_one_cell_within_400_ms_are_a_double_click() {
+        let mut clicks = Clicks::default();
+        let mut heard = |cell, at| clicks.of(cell, Timestamp(at));
+        assert_eq!(heard((3, 4), 1_000), Mouse::Click);
+        assert_eq!(heard((3, 4), 1_400), Mouse::DoubleClick);
+        assert_eq!(heard((3, 4), 1_500), Mouse::Click, "the third begins anew");
+        assert_eq!(heard((3, 5), 1_600), Mouse::Click, "another cell");
+        assert_eq!(heard((3, 5), 2_001), Mouse::Click, "too late");
+        assert_eq!(heard((3, 5), 7), Mouse::Click, "the clock was put back");
     }
 
     #[test]

@@ -345,14 +345,19 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
     let Some(row) = travel::update::row_of_view(model, what, (column, row)) else { return };
     if model.overlay.is_some() || model.prompt.is_some() {
         // A click opens and selects, it never decides.
-        if what != Mouse::Click {
-            let intent = if what == Mouse::WheelUp { Intent::Up } else { Intent::Down };
-            act(model, intent, None, wishes);
+        match what {
+            Mouse::Click | Mouse::DoubleClick => {}
+            Mouse::WheelUp => act(model, Intent::Up, None, wishes),
+            Mouse::WheelDown => act(model, Intent::Down, None, wishes),
         }
         return;
     }
     match what {
-        Mouse::Click => general::click(model, column, row),
+        Mouse::Click => {
+            general::click(model, column, row);
+        }
+        Mouse::DoubleClick if general::click(model, column, row) => act(model, Intent::Open, None, wishes),
+        Mouse::DoubleClick => {}
         Mouse::WheelUp => act(model, Intent::Up, Some(3), wishes),
         Mouse::WheelDown => act(model, Intent::Down, Some(3), wishes),
     }

@@ -338,8 +338,8 @@ fn not_past_unseen(model: &Model, to: usize) -> usize {
     next.map_or(to, |unseen| to.min(unseen))
 }
 
-/// A click selects; it never decides.
-pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click selects; it never decides. True for a row of the list.
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     let places = layout::gates(model);
     let at = ratatui::layout::Position::new(column, row);
     if places.text.contains(at) {
@@ -349,8 +349,10 @@ pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
         let index = model.gates.top + usize::from((row - places.rows.y) / places.each.max(1));
         if let Some(key) = model.gates.rows.get(index).map(key_of) {
             select(model, Some(key));
+            return true;
         }
     }
+    false
 }
 
 /// A command was answered.

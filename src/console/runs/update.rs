@@ -181,10 +181,10 @@ pub(crate) fn find(model: &mut Model, forward: bool) {
     }
 }
 
-/// A click on a row selects it, one on the head of a column sorts by it.
-pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click on a row selects it, one on the head of a column sorts by it. True for a row.
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     if super::panels_keys::click(model, column, row) {
-        return;
+        return true;
     }
     let places = layout::runs(model);
     let rows = places.rows;
@@ -199,6 +199,8 @@ pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
         let index = model.runs.top + usize::from(row - rows.y);
         if let Some(run) = model.runs.rows.get(index) {
             model.runs.selected = Some(*run);
+            return true;
         }
     }
+    false
 }

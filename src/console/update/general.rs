@@ -85,14 +85,14 @@ pub(super) fn set_themes(model: &mut Model, themes: Arc<Themes>, problems: &[Str
     }
 }
 
-/// A click selects the row or node under it, or opens a view of the header.
-pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click selects the row or node under it, or opens a view of the header. True if Enter would open what it selected.
+pub(super) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     let frame = layout::frame(model.size);
     if row == frame.header.y {
         if let Some(view) = layout::tab_at(model, column) {
             places::go(model, view);
         }
-        return;
+        return false;
     }
     match model.view {
         View::Runs => crate::runs::update::click(model, column, row),
@@ -102,6 +102,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         View::Errors => crate::errors::update::click(model, row),
         View::Time => crate::time::update::click(model, row),
         View::Audit => crate::audit::update::click(model, row),
-        View::Health | View::Agents | View::Tools => {}
+        View::Health | View::Agents | View::Tools => false,
     }
 }
