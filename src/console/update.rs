@@ -8,6 +8,7 @@ mod copying;
 pub(super) mod editing;
 pub(super) mod general;
 pub(super) mod moving;
+mod opening;
 mod outside;
 mod panes;
 pub(super) mod places;
@@ -317,6 +318,11 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
     }
     if intent == Intent::NextPanel && model.view != View::Gates {
         return toast(model, "one pane takes keys here; 1 to 8 show the other views", Role::Info);
+    }
+    if intent == Intent::Open
+        && let Some(why) = opening::nothing_to_open(model)
+    {
+        return toast(model, &why, Role::Info);
     }
     if (model.view == View::Gates && gates::deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)

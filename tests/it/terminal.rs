@@ -291,7 +291,7 @@ fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
         .expect("it starts");
     let sat = Sat::down((terminal, child));
     sat.sees("1 Runs");
-    sat.press("n");
+    sat.press("+");
     sat.sees("was started again");
     let bytes = sat.bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();

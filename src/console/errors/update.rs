@@ -285,7 +285,7 @@ pub(crate) fn find(model: &mut Model, forward: bool) {
     let (shown, at) = listed(model);
     let len = shown.len();
     if query.is_empty() || len == 0 {
-        return;
+        return toast(model, "nothing is looked for; / begins a search", Role::Info);
     }
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     let hit = order

@@ -328,6 +328,9 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
                 select(model, key);
             }
         }
+        Intent::Open => {
+            toast(model, "the keys of the last row answer; Esc goes back to the list", Role::Info);
+        }
         _ => {}
     }
 }

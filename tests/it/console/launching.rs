@@ -80,7 +80,7 @@ fn launched(wishes: &[Wish]) -> Option<(&str, Vec<String>)> {
 #[test]
 fn a_workflow_is_chosen_its_inputs_are_filled_in_and_it_is_started() {
     let mut console = Console::of_afternoon(100, 30);
-    drop(press(&mut console, "n tab tab"));
+    drop(press(&mut console, "+ tab tab"));
     let text = console.text();
     assert!(text.contains("ship/deploy") && text.contains("Builds it, asks, ships it."), "{text}");
     assert!(text.contains("integer, default 3") && text.contains("one of eu, us"), "{text}");
@@ -100,7 +100,7 @@ fn a_workflow_is_chosen_its_inputs_are_filled_in_and_it_is_started() {
 #[test]
 fn what_cannot_be_read_says_so_and_esc_starts_nothing() {
     let mut console = Console::of_afternoon(80, 24);
-    let wishes = press(&mut console, "n n o . y enter enter");
+    let wishes = press(&mut console, "+ n o . y enter enter");
     assert_eq!(launched(&wishes), None);
     assert!(console.text().contains("could not read no.y"), "{}", console.text());
     let wishes = press(&mut console, "esc");
@@ -109,19 +109,10 @@ fn what_cannot_be_read_says_so_and_esc_starts_nothing() {
 }
 
 #[test]
-fn a_search_takes_n_until_esc_ends_it() {
-    let mut console = Console::of_afternoon(80, 24);
-    drop(press(&mut console, "/ e t l enter n"));
-    assert_eq!(console.model.mode().word(), "NORMAL");
-    drop(press(&mut console, "esc n"));
-    assert!(console.text().contains("New run"), "{}", console.text());
-}
-
-#[test]
 fn the_form_is_as_it_was_looked_at() {
     everywhere("new_run", |width, height| {
         let mut console = Console::of_afternoon(width, height);
-        drop(press(&mut console, "n tab tab down 2 down x"));
+        drop(press(&mut console, "+ tab tab down 2 down x"));
         console
     });
 }
