@@ -246,6 +246,9 @@ impl<D: Desk> Screen<D> {
             leave: None,
         };
         screen.read_themes()?;
+        if let Some(hint) = screen.options.hint.clone() {
+            update::hint(&mut screen.model, &hint);
+        }
         if let Some((title, text)) = first.note {
             screen.take(Message::Note { title, text }, true)?;
         }

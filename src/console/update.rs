@@ -33,7 +33,7 @@ use cuelight_projection::Board;
 use std::sync::Arc;
 
 use toasts::clock;
-pub(super) use toasts::toast;
+pub(super) use toasts::{hint, toast};
 
 /// Time in which `u` can undo an action.
 const TAKE_BACK: Span = Span(10_000);

@@ -378,6 +378,7 @@ fn the_other_side() {
         keys: Keymap::default(),
         run: None,
         note: None,
+        hint: None,
         export: Box::new(save),
         edit: Box::new(|text| Ok(text.to_owned())),
         crashes: Box::new(save),
@@ -446,4 +447,29 @@ fn a_broken_keymap_is_told_with_its_line_and_the_built_in_keys_go_on() {
     sat.until("the help is gone", |sat| !sat.shows("THIS VIEW"));
     sat.press("ZZ");
     sat.gives_back();
+}
+
+#[test]
+fn the_demo_has_a_workspace_for_each_directory_and_says_what_to_press_first() {
+    let place = Place::new();
+    let demos = || {
+        let entries = std::fs::read_dir(place.path().join(".local/state/cuelight/demos"));
+        entries.into_iter().flatten().flatten().count()
+    };
+    for count in 1..=2 {
+        let sat = Sat::down(in_a_shell(&place));
+        sat.sees("$ ");
+        sat.press(&format!("mkdir d{count}; cd d{count}; cuelight demo\r"));
+        sat.sees("press 3 when a gate waits");
+        assert_eq!(demos(), count);
+        sat.press("3");
+        sat.until("the line is gone", |sat| !sat.shows("press 3 when a gate waits"));
+        sat.press("\x1a");
+        sat.sees("Stopped");
+        // The typed line itself does not hold the word that is waited for.
+        sat.press("kill -TERM %1; fg; echo it-is-le''ft\r");
+        sat.sees("it-is-left");
+        sat.press("exit\r");
+        sat.gives_back();
+    }
 }

@@ -113,4 +113,6 @@ pub(crate) struct Toast {
     pub text: String,
     pub role: Role,
     pub until: Timestamp,
+    /// True if it goes away with the first change of the view: below it may stand what is to be read.
+    pub is_hint: bool,
 }
