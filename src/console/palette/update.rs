@@ -27,11 +27,27 @@ pub(crate) fn refresh(model: &mut Model) {
     let all = everything(model);
     let total = all.len();
     let query = palette.field.text().trim_start_matches(':').to_owned();
-    let rows = if query.trim().is_empty() { all } else { ranked(all, &query) };
+    let rows = match query.split_once(' ').filter(|(word, file)| *word == "run" && !file.trim().is_empty()) {
+        Some((_, file)) => vec![run_file(file.trim())],
+        None if query.trim().is_empty() => all,
+        None => ranked(all, &query),
+    };
     if let Some(Overlay::Palette(palette)) = &mut model.overlay {
         palette.selected = palette.selected.min(rows.len().saturating_sub(1));
         palette.rows = rows;
         palette.total = total;
+    }
+}
+
+/// The row that opens the form with a file that was named.
+fn run_file(file: &str) -> PaletteRow {
+    PaletteRow {
+        name: format!("run {file}"),
+        act: PaletteAct::Launch(file.to_owned()),
+        what: "start this workflow: its inputs".to_owned(),
+        level: Level::L1,
+        key: String::new(),
+        refused: None,
     }
 }
 
@@ -123,7 +139,12 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         key: String::new(),
         refused: None,
     };
-    rows.push(other("run".to_owned(), PaletteAct::Launch, "start a workflow: file and inputs", Level::L1));
+    rows.push(other(
+        "run".to_owned(),
+        PaletteAct::Launch(String::new()),
+        "start a workflow: file and inputs",
+        Level::L1,
+    ));
     rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave (asks)", Level::L0));
     let what = "clear results that are kept and what has rested; the log stays";
     rows.push(other("reset".to_owned(), PaletteAct::Reset, what, Level::L4));
@@ -228,7 +249,7 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) -> Opti
             model.runs.filter = text;
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),
-        PaletteAct::Launch => crate::launching::update::open(model),
+        PaletteAct::Launch(file) => crate::launching::update::open_with(model, &file),
         PaletteAct::Hold(workflow, is_held) => dialog::asking::hold(model, &workflow, is_held, wishes),
         PaletteAct::Reset => dialog::asking::reset(model, wishes),
         PaletteAct::ShutDown => crate::leaving::update::shut_down(model),

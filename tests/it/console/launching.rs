@@ -116,3 +116,21 @@ fn the_form_is_as_it_was_looked_at() {
         console
     });
 }
+
+#[test]
+fn the_files_that_can_be_started_are_listed_and_enter_takes_the_one_that_is_meant() {
+    let mut console = Console::of_afternoon(100, 30);
+    drop(press(&mut console, "+"));
+    let text = console.text();
+    assert!(text.contains(".cuelight/workflows/deploy.yaml") && text.contains("etl.yaml"), "{text}");
+    drop(press(&mut console, "d e p enter"));
+    assert!(console.text().contains("ship/deploy"), "{}", console.text());
+    assert_eq!(launched(&press(&mut console, "enter")), None, "its inputs come first");
+}
+
+#[test]
+fn the_palette_opens_the_form_of_a_named_file() {
+    let mut console = Console::of_afternoon(100, 30);
+    drop(press(&mut console, ": r u n space d e p l o y . y a m l enter"));
+    assert!(console.text().contains("ship/deploy"), "{}", console.text());
+}

@@ -32,7 +32,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("dag_settle", "j enter"),
     ("dag_etl", "j j j j enter"),
     ("filter", "& p a y"),
-    ("launch", ": r u n space enter d e p l o y . y a m l"),
+    ("launch", ": r u n enter d e p l o y . y a m l"),
     ("palette", ": c a n c"),
     ("palette_all", ":"),
     ("help", "?"),
