@@ -157,9 +157,9 @@ pub enum Link {
 /// An action of the mouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mouse {
-    /// Pressed.
+    /// The left button went down.
     Click,
-    /// Pressed again in the same cell, soon after a click.
+    /// The same again in the same cell, soon after a click.
     DoubleClick,
     /// The wheel turned upwards.
     WheelUp,

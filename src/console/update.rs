@@ -13,6 +13,7 @@ mod outside;
 mod panes;
 pub(super) mod places;
 mod prompt;
+pub(super) mod pulse;
 pub(super) mod requests;
 mod siblings;
 pub(super) mod toasts;
@@ -71,7 +72,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             graph::pictures::arrived(model, request, arranged, took);
         }
         Message::Output { attempt, from, bytes, came } => {
-            logs::read::hear(model, attempt, (from, &bytes), came)
+            pulse::heard(model, came.unwrap_or(model.clock));
+            logs::read::hear(model, attempt, (from, &bytes), came);
         }
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
@@ -119,6 +121,7 @@ fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>
         Some(Asker::Gates) => gates::update::arrived(model, request, sheet, wishes),
         Some(Asker::Launch) => launching::update::read(model, request, sheet),
         Some(Asker::Logs) => logs::read::read(model, request, sheet),
+        Some(Asker::Pulse) => pulse::read(model, &sheet),
         Some(Asker::TimeMarks) => time::marks::read(model, request, sheet),
         Some(Asker::Travel) => travel::update::read(model, request, sheet),
         Some(Asker::WhatIf) | None => {}
@@ -145,6 +148,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     audit::update::refresh(model, wishes);
     palette::update::refresh(model);
     dialog::asking::refresh(model, wishes);
+    pulse::refresh(model, wishes);
 }
 
 fn tick(model: &mut Model, now: Timestamp) {

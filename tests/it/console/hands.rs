@@ -1,7 +1,8 @@
 //! Hands: keys and clicks that people try without having read the help.
 
-use super::Console;
-use cuelight_console::{Found, Intent, Keymap, Message, Mouse, View, Wish, parse_keys};
+use super::{Console, fixture::Stage};
+use cuelight_base::{Arrivals, Span, Timestamp};
+use cuelight_console::{Found, Intent, Keymap, Lookup, Message, Mouse, Sheet, View, Wish, parse_keys};
 
 fn mouse(console: &mut Console, what: Mouse, column: u16, row: u16) {
     drop(console.send(Message::Mouse { what, column, row }));
@@ -66,7 +67,7 @@ fn n_goes_to_the_next_and_starts_nothing() {
 #[test]
 fn enter_says_why_it_opens_nothing() {
     let empty = |keys: &str, says: &str| {
-        let mut console = Console::new(super::fixture::Stage::at("10:00:00"), 100, 30);
+        let mut console = Console::new(Stage::at("10:00:00"), 100, 30);
         drop(console.press(&format!("{keys} enter")));
         assert!(console.text().contains(says), "{keys}: {says}\n{}", console.text());
     };
@@ -163,4 +164,47 @@ fn the_menu_of_a_gate_holds_approve_and_reject_and_leads_to_the_ask() {
     let wishes = console.press("enter x enter");
     assert!(!wishes.iter().any(|wish| matches!(wish, Wish::Submit { .. })));
     assert_eq!((console.model.view, console.step_id().as_str()), (View::Gates, "rotate_prod_keys"));
+}
+
+/// Lets time pass by seconds, as the loop does; a call that is looked at has written its last line at `line`.
+fn pass(console: &mut Console, seconds: u64, line: Option<Timestamp>) {
+    for _ in 0..seconds {
+        console.at = console.at + Span::seconds(1);
+        for wish in console.send(Message::Tick(console.at)) {
+            let (Wish::Read { request, want: Lookup::Tail { .. } }, Some(line)) = (wish, line) else {
+                continue;
+            };
+            let sheet = Sheet::Bytes {
+                from: 0,
+                bytes: b"x\n".to_vec(),
+                total: 2,
+                times: Arrivals::since(0, Some(line)),
+            };
+            drop(console.send(Message::Sheet { request, sheet }));
+        }
+    }
+}
+
+#[test]
+fn stale_is_said_after_a_minute_without_an_event_and_without_a_line() {
+    let says = |console: &Console| cuelight_console::status_line(&console.model, 160).contains("STALE");
+    let mut console = Console::of_afternoon(160, 48);
+    pass(&mut console, 50, None);
+    assert!(!says(&console), "a step may work for a while and say nothing");
+    pass(&mut console, 20, None);
+    assert!(says(&console), "{}", console.text());
+
+    let mut console = Console::of_afternoon(160, 48);
+    let line = console.at + Span::seconds(40);
+    pass(&mut console, 95, Some(line));
+    assert!(!says(&console), "a line has come 55 seconds ago: {}", console.text());
+    pass(&mut console, 10, Some(line));
+    assert!(says(&console), "{}", console.text());
+
+    // Only gates wait: nothing is at work.
+    let mut stage = Stage::at("10:00:00");
+    let _ = stage.launch("mira", "name: w\nsteps:\n  - {id: ask, gate: May it?}\n");
+    let mut console = Console::new(stage, 160, 48);
+    pass(&mut console, 200, None);
+    assert!(!says(&console), "{}", console.text());
 }

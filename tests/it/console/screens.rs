@@ -259,7 +259,7 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
         "{:#?}",
         lines(&console)
     );
-    pass(&mut console, 4_000);
+    pass(&mut console, 64_000);
     assert!(
         lines(&console)[2..].iter().all(|status_line| status_line.contains("STALE")),
         "{:#?}",
