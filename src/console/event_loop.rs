@@ -331,13 +331,11 @@ impl<D: Desk> Screen<D> {
                 drop(keys);
                 let edited = self.terminal.lend(|| (self.options.edit)(&text))?;
                 keys = listen();
-                let (width, height) = terminal::size();
-                self.take(Message::Resize { width, height }, true)?;
+                self.resized()?;
                 self.take(Message::Edited(edited), true)?;
                 continue;
             }
-            if std::mem::take(&mut self.suspends) {
-                self.suspend().await?;
+            if self.suspend().await? {
                 continue;
             }
             let wait = self.wait();
@@ -384,12 +382,20 @@ impl<D: Desk> Screen<D> {
         }
     }
 
-    /// Stops the program until its shell continues it, and draws all again.
-    async fn suspend(&mut self) -> io::Result<()> {
+    /// Stops the program until its shell continues it, where that was asked, and draws all again.
+    async fn suspend(&mut self) -> io::Result<bool> {
+        if !std::mem::take(&mut self.suspends) {
+            return Ok(false);
+        }
         let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
         terminal::suspend()?;
         continued.recv().await;
         self.terminal.resume()?;
+        self.resized()?;
+        Ok(true)
+    }
+
+    fn resized(&mut self) -> io::Result<()> {
         let (width, height) = terminal::size();
         self.take(Message::Resize { width, height }, true)
     }
