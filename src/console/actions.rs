@@ -1,10 +1,16 @@
 //! The actions on the selection: the command of each, the reason why one would be refused, and the rows of the menu.
 
-use crate::{Intent, Model, View, gates};
-use cuelight_base::RunId;
+use crate::{
+    Intent, Model, Scope, View,
+    gates::{
+        self,
+        state::{RowKey, key_of},
+    },
+};
+use cuelight_base::{RunId, Seq, StepIx};
 use cuelight_engine::{Command, FailureNote, RetryFrom, RunState};
 use cuelight_plan::OnFailure;
-use cuelight_projection::ErrorState;
+use cuelight_projection::{Attention, ErrorState, RunSummary};
 
 /// The actions that can be asked for a selection.
 pub(crate) const ACTIONS: [Intent; 5] =
@@ -25,6 +31,9 @@ pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
     }
     let run = model.run().ok_or("no run is selected")?;
     let summary = model.board.summary(run).ok_or("that run is not known any more")?;
+    if let Some(why) = at_rest(intent, summary) {
+        return Err(why);
+    }
     let by = model.seat.actor.clone();
     let reason = String::new();
     Ok(match intent {
@@ -39,6 +48,18 @@ pub(crate) fn command_for(model: &Model, intent: Intent) -> Result<Command, Stri
         Intent::Compensate => Command::Undo { run, reason, by },
         _ => return Err("that asks nothing of the engine".to_owned()),
     })
+}
+
+/// The reason why a run that has ended, or has not, refuses an action; the engine knows all other reasons.
+fn at_rest(intent: Intent, summary: &RunSummary) -> Option<String> {
+    let (run, rests) = (summary.id, summary.state.rests());
+    match intent {
+        Intent::Pause | Intent::Cancel | Intent::Skip if rests => {
+            Some(format!("{run} is {} already", summary.state))
+        }
+        Intent::Compensate if !rests => Some(format!("{run} still goes on; cancel it first")),
+        _ => None,
+    }
 }
 
 /// The command for the failure under the cursor, or the reason why there is none.
@@ -80,7 +101,22 @@ pub(crate) fn refusal(model: &Model, intent: Intent) -> Option<String> {
     if matches!(intent, Intent::Acknowledge | Intent::Resolve) {
         return model.locked().or_else(|| command_for(model, intent).err());
     }
-    model.requests.previews.known.get(&intent).and_then(|preview| preview.clone().err())
+    let previews = &model.requests.previews;
+    let known = previews.known.get(&intent).filter(|_| previews.of == previewed_now(model));
+    known.and_then(|preview| preview.clone().err())
+}
+
+/// The selection at this event: a preview tells nothing about any other.
+pub(crate) fn previewed_now(model: &Model) -> Option<(RunId, Option<StepIx>, Seq)> {
+    model.run().map(|run| (run, model.step(), model.board.seq))
+}
+
+/// The words for a refused action: those of the engine where it names the action, else its reason after the verb.
+pub(crate) fn could_not(verb: &str, why: &str) -> String {
+    match why.strip_prefix("could not do that here: ") {
+        None if why.starts_with("could not ") => why.to_owned(),
+        reason => format!("could not {verb}: {}", reason.unwrap_or(why)),
+    }
 }
 
 /// The rows of the menu in this view.
@@ -94,13 +130,35 @@ pub(crate) fn rows_of_menu(model: &Model) -> Vec<MenuRow> {
         Intent::Compensate | Intent::Pause | Intent::Retry | Intent::Cancel => model.run().is_some(),
         _ => true,
     };
-    let looking = [Intent::Open, Intent::Why, Intent::CopyId, Intent::CommandLog, Intent::Export];
-    let answering = gates::answers::offered(model);
+    let looking = [Intent::Open, Intent::Why];
+    let taking = [Intent::CopyId, Intent::CommandLog, Intent::Export];
+    let mut answering = gates::answers::offered(model);
+    let at_gate = gate_here(model).filter(|_| model.view != View::Gates);
+    answering.extend(at_gate.iter().flat_map(|_| [Intent::Approve, Intent::Reject]));
     let notes = [Intent::Acknowledge, Intent::Resolve];
-    let rows = answering.into_iter().chain(notes).chain(looking).chain(ACTIONS).filter(shows);
+    let rows = answering.into_iter().chain(notes).chain(looking).chain(ACTIONS).chain(taking).filter(shows);
     rows.map(|intent| {
-        let key = model.keys.keys_of(model.view.scope(), intent).unwrap_or_default();
-        MenuRow { intent, key, refused: refusal(model, intent) }
+        let is_at_gate = at_gate.is_some() && gates::answers::ANSWERS.contains(&intent);
+        let scope = if is_at_gate { Scope::Gates } else { model.view.scope() };
+        let key = model.keys.keys_of(scope, intent).unwrap_or_default();
+        MenuRow { intent, key, refused: if is_at_gate { model.locked() } else { refusal(model, intent) } }
     })
     .collect()
+}
+
+/// The open gate of the selected step, or of the selected run where no step is selected.
+pub(crate) fn gate_here(model: &Model) -> Option<RowKey> {
+    let (run, step) = (model.run()?, model.step());
+    let fits = |row: &RowKey| {
+        matches!(row.0, Attention::Gate(_)) && row.1 == run && step.is_none_or(|step| step == row.2)
+    };
+    let rows = model.board.inbox(Some((&model.seat.actor, model.now)));
+    rows.iter().map(key_of).find(fits)
+}
+
+/// The open gate to answer from here: that of the selection, else the one that is the most urgent.
+pub(crate) fn gate_to_answer(model: &Model) -> Option<RowKey> {
+    let rows = || model.board.inbox(Some((&model.seat.actor, model.now)));
+    let any = || rows().iter().map(key_of).find(|row| matches!(row.0, Attention::Gate(_)));
+    gate_here(model).or_else(any)
 }

@@ -174,6 +174,8 @@ struct Screen<D> {
     skipped: u64,
     /// Text that waits for the operator's own editor.
     edit: Option<String>,
+    /// True if the program is to be stopped until its shell continues it.
+    suspends: bool,
     leave: Option<Leave>,
 }
 
@@ -240,9 +242,13 @@ impl<D: Desk> Screen<D> {
             signs: TurningSigns::default(),
             skipped: 0,
             edit: None,
+            suspends: false,
             leave: None,
         };
         screen.read_themes()?;
+        if let Some(hint) = screen.options.hint.clone() {
+            update::hint(&mut screen.model, &hint);
+        }
         if let Some((title, text)) = first.note {
             screen.take(Message::Note { title, text }, true)?;
         }
@@ -325,9 +331,11 @@ impl<D: Desk> Screen<D> {
                 drop(keys);
                 let edited = self.terminal.lend(|| (self.options.edit)(&text))?;
                 keys = listen();
-                let (width, height) = terminal::size();
-                self.take(Message::Resize { width, height }, true)?;
+                self.resized()?;
                 self.take(Message::Edited(edited), true)?;
+                continue;
+            }
+            if self.suspend().await? {
                 continue;
             }
             let wait = self.wait();
@@ -372,6 +380,24 @@ impl<D: Desk> Screen<D> {
                 _ = stop.recv() => self.carry_out(Wish::Suspend)?,
             }
         }
+    }
+
+    /// Stops the program until its shell continues it, where that was asked, and draws all again.
+    async fn suspend(&mut self) -> io::Result<bool> {
+        if !std::mem::take(&mut self.suspends) {
+            return Ok(false);
+        }
+        let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+        terminal::suspend()?;
+        continued.recv().await;
+        self.terminal.resume()?;
+        self.resized()?;
+        Ok(true)
+    }
+
+    fn resized(&mut self) -> io::Result<()> {
+        let (width, height) = terminal::size();
+        self.take(Message::Resize { width, height }, true)
     }
 
     /// Time until the next work if no message arrives.

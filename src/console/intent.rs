@@ -268,6 +268,28 @@ impl Intent {
         self.row().what
     }
 
+    /// Words for it in other programs; the palette finds it by them.
+    pub const fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::Cancel => &["kill", "abort", "stop", "end", "terminate"],
+            Self::Retry => &["restart", "rerun", "again", "redo"],
+            Self::Compensate => &["undo", "rollback", "revert", "compensate"],
+            Self::Pause => &["suspend", "resume", "unpause", "continue"],
+            Self::Why => &["describe", "explain", "status", "info"],
+            Self::Approve => &["accept", "allow", "confirm", "yes"],
+            Self::Reject => &["deny", "decline", "refuse", "no"],
+            Self::Open => &["enter", "show"],
+            Self::NewRun => &["launch", "start", "trigger", "new"],
+            Self::ViewGates => &["inbox", "approvals"],
+            Self::ViewDag => &["dag", "pipeline"],
+            Self::ViewErrors => &["failures", "failed"],
+            Self::ViewTime => &["timeline", "gantt"],
+            Self::Logs => &["log", "output", "tail"],
+            Self::Quit => &["exit", "bye"],
+            _ => &[],
+        }
+    }
+
     /// The least that has to be said before it happens.
     pub fn level(self) -> Level {
         self.row().level

@@ -157,8 +157,10 @@ pub enum Link {
 /// An action of the mouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mouse {
-    /// Pressed and let go.
+    /// The left button went down.
     Click,
+    /// The same again in the same cell, soon after a click.
+    DoubleClick,
     /// The wheel turned upwards.
     WheelUp,
     /// The wheel turned downwards.

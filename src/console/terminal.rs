@@ -41,6 +41,8 @@ const SYNC_BEGIN: &str = "\x1b[?2026h";
 const SYNC_END: &str = "\x1b[?2026l";
 /// A wheel that turns faster is heard as often as this: what it did not say is not made up for later.
 const WHEEL: Span = Span(20);
+/// The second click of a double click follows the first within this time.
+const DOUBLE_CLICK: Span = Span(400);
 /// A frame is gathered here, so that it goes out in one write.
 const FRAME_BYTES: usize = 64 * 1024;
 /// The most that terminals take into the clipboard by OSC 52.
@@ -180,10 +182,8 @@ impl Terminal {
         Ok(out)
     }
 
-    /// Gives the terminal back, sleeps until somebody wakes the program, and takes it again.
-    pub(super) fn sleep(&mut self) -> io::Result<()> {
-        restore();
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+    /// Takes the terminal again after [`suspend`].
+    pub(super) fn resume(&mut self) -> io::Result<()> {
         self.take()
     }
 }
@@ -233,6 +233,21 @@ pub(super) fn restore() {
     }
 }
 
+/// True if a shell can wake this program again. The first process of a session has no shell above it.
+pub(super) fn has_shell() -> bool {
+    rustix::process::getsid(None).is_ok_and(|session| session != rustix::process::getpid())
+}
+
+/// Gives the terminal back and stops the whole job, so that the shell which waits for its first process sees it.
+///
+/// The kernel stops the threads one after the other: this one may run on for a moment after the call. The caller
+/// waits for `SIGCONT` before it takes the terminal again. Without that, raw mode is set before the shell reads and
+/// resets the terminal, and is lost.
+pub(super) fn suspend() -> io::Result<()> {
+    restore();
+    Ok(rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?)
+}
+
 fn write(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
@@ -273,11 +288,14 @@ pub(super) fn messages(
     now: impl Fn() -> Timestamp + Send + 'static,
 ) -> impl Stream<Item = Message> + Send + Unpin {
     let events = EventStream::new().take_while(|value| std::future::ready(value.is_ok()));
-    let (mut late, mut wheel) = (LateAnswer::default(), Wheel::default());
+    let (mut late, mut wheel, mut clicks) = (LateAnswer::default(), Wheel::default(), Clicks::default());
     let mut message_of = move |event| {
         let at = now();
         match message(event, at)? {
             Message::Key { press, .. } if late.takes(press) => None,
+            Message::Mouse { what: Mouse::Click, column, row } => {
+                Some(Message::Mouse { what: clicks.of((column, row), at), column, row })
+            }
             Message::Mouse { what, .. } if wheel.drops(what, at) => None,
             message => Some(message),
         }
@@ -295,7 +313,7 @@ struct Wheel {
 
 impl Wheel {
     fn drops(&mut self, what: Mouse, at: Timestamp) -> bool {
-        if what == Mouse::Click {
+        if matches!(what, Mouse::Click | Mouse::DoubleClick) {
             return false;
         }
         // A clock that was put back is no reason to be deaf.
@@ -304,6 +322,26 @@ impl Wheel {
             self.heard = Some(at);
         }
         too_soon
+    }
+}
+
+/// Tells the second click in a cell from the first. A third one begins anew.
+#[derive(Debug, Default)]
+struct Clicks {
+    /// Cell and time of the last first click.
+    last: Option<((u16, u16), Timestamp)>,
+}
+
+impl Clicks {
+    fn of(&mut self, cell: (u16, u16), at: Timestamp) -> Mouse {
+        let is_second = |(before, then): ((u16, u16), Timestamp)| {
+            before == cell && then <= at && at.since(then) <= DOUBLE_CLICK
+        };
+        if self.last.take().is_some_and(is_second) {
+            return Mouse::DoubleClick;
+        }
+        self.last = Some((cell, at));
+        Mouse::Click
     }
 }
 
@@ -431,6 +469,18 @@ mod tests {
         assert!((1_001..1_020).all(|at| !heard(Mouse::WheelUp, at) && heard(Mouse::Click, at)));
         assert!(heard(Mouse::WheelDown, 1_020) && !heard(Mouse::WheelDown, 1_039));
         assert!(heard(Mouse::WheelDown, 7), "the clock was put back");
+    }
+
+    #[test]
+    fn two_clicks_in_one_cell_within_400_ms_are_a_double_click() {
+        let mut clicks = Clicks::default();
+        let mut heard = |cell, at| clicks.of(cell, Timestamp(at));
+        assert_eq!(heard((3, 4), 1_000), Mouse::Click);
+        assert_eq!(heard((3, 4), 1_400), Mouse::DoubleClick);
+        assert_eq!(heard((3, 4), 1_500), Mouse::Click, "the third begins anew");
+        assert_eq!(heard((3, 5), 1_600), Mouse::Click, "another cell");
+        assert_eq!(heard((3, 5), 2_001), Mouse::Click, "too late");
+        assert_eq!(heard((3, 5), 7), Mouse::Click, "the clock was put back");
     }
 
     #[test]

@@ -148,7 +148,7 @@ pub enum Kind {
     Mono,
 }
 
-/// The themes that are always there; the first is the default.
+/// The themes that are always there; the first is the base of all others.
 const BUILT_IN: [(&str, &str); 15] = [
     ("terminal", include_str!("themes/terminal.toml")),
     ("catppuccin-mocha", include_str!("themes/catppuccin-mocha.toml")),
@@ -184,6 +184,9 @@ pub struct Theme {
     kind: Kind,
     looks: [Look; ROLES.len()],
     styles: [Style; ROLES.len()],
+    /// True if the row under the cursor is drawn in one colour: it is shown by reversing, which would make a ground of
+    /// each colour in it.
+    evens: bool,
 }
 
 impl Default for Theme {
@@ -196,6 +199,16 @@ impl Theme {
     /// The names of the themes that are always there.
     pub fn names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The theme for a terminal of this depth where nothing else is chosen: our own, and the terminal's sixteen colours
+    /// where it has no more.
+    pub fn default_at(depth: Depth) -> Self {
+        let name = match depth {
+            Depth::None | Depth::Ansi16 => "terminal",
+            Depth::Indexed256 | Depth::Truecolor => "dark",
+        };
+        Self::built_in(name).expect("both are in the table")
     }
 
     /// One of the themes that are always there, in all its colours.
@@ -213,7 +226,14 @@ impl Theme {
     #[must_use]
     pub fn at_depth(mut self, depth: Depth) -> Self {
         self.styles = self.looks.map(|look| look.style(depth));
+        self.evens =
+            depth != Depth::None && self.role(Role::Select).add_modifier.contains(Modifier::REVERSED);
         self
+    }
+
+    /// True if the row under the cursor is drawn in one colour.
+    pub(super) const fn evens(&self) -> bool {
+        self.evens
     }
 
     /// The style of a role.
@@ -246,7 +266,8 @@ impl Theme {
             look.fg = look.fg.map(|_| unique);
             look.bg = look.bg.map(|_| unique);
         }
-        theme.at_depth(Depth::Truecolor)
+        // A snapshot names every role, also in the row under the cursor.
+        Self { evens: false, ..theme.at_depth(Depth::Truecolor) }
     }
 
     /// The role with this colour as its text or ground. Only the theme of snapshots has a single answer.

@@ -8,10 +8,12 @@ mod copying;
 pub(super) mod editing;
 pub(super) mod general;
 pub(super) mod moving;
+mod opening;
 mod outside;
 mod panes;
 pub(super) mod places;
 mod prompt;
+pub(super) mod pulse;
 pub(super) mod requests;
 mod siblings;
 pub(super) mod toasts;
@@ -32,7 +34,7 @@ use cuelight_projection::Board;
 use std::sync::Arc;
 
 use toasts::clock;
-pub(super) use toasts::toast;
+pub(super) use toasts::{hint, toast};
 
 /// Time in which `u` can undo an action.
 const TAKE_BACK: Span = Span(10_000);
@@ -70,7 +72,8 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
             graph::pictures::arrived(model, request, arranged, took);
         }
         Message::Output { attempt, from, bytes, came } => {
-            logs::read::hear(model, attempt, (from, &bytes), came)
+            pulse::heard(model, came.unwrap_or(model.clock));
+            logs::read::hear(model, attempt, (from, &bytes), came);
         }
         Message::Themes { themes, problems } => general::set_themes(model, themes, &problems),
         Message::Behind(missed) => {
@@ -118,6 +121,7 @@ fn arrived(model: &mut Model, request: u64, sheet: Sheet, wishes: &mut Vec<Wish>
         Some(Asker::Gates) => gates::update::arrived(model, request, sheet, wishes),
         Some(Asker::Launch) => launching::update::read(model, request, sheet),
         Some(Asker::Logs) => logs::read::read(model, request, sheet),
+        Some(Asker::Pulse) => pulse::read(model, &sheet),
         Some(Asker::TimeMarks) => time::marks::read(model, request, sheet),
         Some(Asker::Travel) => travel::update::read(model, request, sheet),
         Some(Asker::WhatIf) | None => {}
@@ -144,6 +148,7 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     audit::update::refresh(model, wishes);
     palette::update::refresh(model);
     dialog::asking::refresh(model, wishes);
+    pulse::refresh(model, wishes);
 }
 
 fn tick(model: &mut Model, now: Timestamp) {
@@ -318,6 +323,11 @@ fn act_in_view(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &m
     if intent == Intent::NextPanel && model.view != View::Gates {
         return toast(model, "one pane takes keys here; 1 to 8 show the other views", Role::Info);
     }
+    if intent == Intent::Open
+        && let Some(why) = opening::nothing_to_open(model)
+    {
+        return toast(model, &why, Role::Info);
+    }
     if (model.view == View::Gates && gates::deciding::act(model, intent, wishes))
         || general::act(model, intent, wishes)
     {
@@ -345,14 +355,19 @@ fn mouse(model: &mut Model, what: Mouse, (column, row): (u16, u16), wishes: &mut
     let Some(row) = travel::update::row_of_view(model, what, (column, row)) else { return };
     if model.overlay.is_some() || model.prompt.is_some() {
         // A click opens and selects, it never decides.
-        if what != Mouse::Click {
-            let intent = if what == Mouse::WheelUp { Intent::Up } else { Intent::Down };
-            act(model, intent, None, wishes);
+        match what {
+            Mouse::Click | Mouse::DoubleClick => {}
+            Mouse::WheelUp => act(model, Intent::Up, None, wishes),
+            Mouse::WheelDown => act(model, Intent::Down, None, wishes),
         }
         return;
     }
     match what {
-        Mouse::Click => general::click(model, column, row),
+        Mouse::Click => {
+            general::click(model, column, row);
+        }
+        Mouse::DoubleClick if general::click(model, column, row) => act(model, Intent::Open, None, wishes),
+        Mouse::DoubleClick => {}
         Mouse::WheelUp => act(model, Intent::Up, Some(3), wishes),
         Mouse::WheelDown => act(model, Intent::Down, Some(3), wishes),
     }

@@ -19,6 +19,7 @@ use cuelight_base::counted;
 use ratatui::{
     buffer::{Buffer, Cell},
     layout::Rect,
+    style::Modifier,
 };
 
 use canvas::Canvas;
@@ -44,8 +45,27 @@ pub(super) fn screen(model: &Model, theme: &Theme, buf: &mut Buffer) {
         _ if model.look.reader => reader::draw(&canvas, buf),
         _ => scene(&canvas, true, buf),
     }
+    if theme.evens() {
+        even(buf, theme);
+    }
     if canvas.glyphs.ascii {
         to_ascii(buf);
+    }
+}
+
+/// Gives each reversed row one colour, so that no word in it has a ground of its own. A short run is a badge, which
+/// keeps its colour.
+fn even(buf: &mut Buffer, theme: &Theme) {
+    const ROW_MIN: usize = 20;
+    let text = theme.role(Role::Text).fg.unwrap_or_default();
+    let width = usize::from(buf.area.width).max(1);
+    let is_reversed = |cell: &Cell| cell.modifier.contains(Modifier::REVERSED);
+    for row in buf.content.chunks_mut(width) {
+        for run in row.chunk_by_mut(|a, b| is_reversed(a) == is_reversed(b)) {
+            if run.len() >= ROW_MIN && is_reversed(&run[0]) && run.iter().any(|cell| cell.fg != run[0].fg) {
+                run.iter_mut().for_each(|cell| cell.fg = text);
+            }
+        }
     }
 }
 

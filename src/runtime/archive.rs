@@ -119,7 +119,7 @@ impl Archive {
             }
             Want::Plan(run) => self.plan(*run),
             Want::Workflow { path, words } => {
-                let files = self.workspace.workflow_files();
+                let files = self.workspace.startable_files();
                 Ok(Page::Workflow(Box::new(offer(&self.workspace, self.secrets(), &files, path, words))))
             }
             Want::Agents => Ok(Page::Agents(Box::new(agents(&self.workspace)))),

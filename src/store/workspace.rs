@@ -9,7 +9,7 @@ use crate::{
 use rustix::{fs::OFlags, process::geteuid};
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Component, Path, PathBuf},
     sync::Arc,
@@ -203,6 +203,15 @@ impl Workspace {
         yaml_files(&self.workflows())
     }
 
+    /// The files that a run can be started from: those of the workspace, then the YAML files beside it that have steps.
+    pub fn startable_files(&self) -> Vec<PathBuf> {
+        let name = |path: &PathBuf| path.file_name().map(PathBuf::from);
+        let is_startable =
+            |path: &PathBuf| name(path).is_some_and(|name| self.has_workflow(&name)) && has_steps(path);
+        let beside = yaml_files(&self.root).into_iter().take(BESIDE_MAX).filter(is_startable);
+        self.workflow_files().into_iter().chain(beside).collect()
+    }
+
     /// True if the path names a workflow file below the workspace. Neither `..` nor a symbolic link may lead
     /// out of it.
     pub fn has_workflow(&self, path: &Path) -> bool {
@@ -271,6 +280,17 @@ impl Workspace {
 /// The one spelling of a path: a workspace that is reached through a link is the same workspace.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// At most this many files beside a workspace are read to learn if they are workflows, and of each this much.
+const BESIDE_MAX: usize = 200;
+const BESIDE_BYTES_MAX: u64 = 64 * 1024;
+
+/// True if a file has the key `steps`, which every workflow has and few other files have.
+fn has_steps(path: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BESIDE_BYTES_MAX).read_to_end(&mut bytes));
+    read.is_ok() && bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"steps:"))
 }
 
 /// The files of a directory that end as YAML does, by name; none when it is not there.

@@ -186,6 +186,80 @@ fn a_signal_gives_the_terminal_back() {
     sat.gives_back();
 }
 
+/// Ctrl-Z at the owner of an engine and at a console that is attached to it, each below a shell of its own.
+#[test]
+fn after_ctrl_z_the_shell_has_the_terminal_and_fg_brings_the_screen_and_its_keys_back() {
+    let place = Place::new();
+    place.write("hello.yaml", "name: hello\nsteps:\n  - {id: ask, gate: May it?}\n");
+    let owner = Sat::down(in_a_shell(&place));
+    let attached = Sat::down(in_a_shell(&place));
+    for (sat, place_of_engine) in [(&owner, "local"), (&attached, "attached")] {
+        sat.sees("$ ");
+        sat.press("cuelight\r");
+        sat.sees("1 Runs");
+        sat.sees(place_of_engine);
+        for _ in 0..2 {
+            sat.press("\x1a");
+            sat.sees("Stopped");
+            let is_given_back =
+                |sat: &Sat| !sat.screen().screen().alternate_screen() && !sat.screen().screen().hide_cursor();
+            sat.until("the shell has the terminal", is_given_back);
+            // A shell that is given keys before it has printed its prompt may lose them.
+            sat.until("the prompt", |sat| sat.screen().screen().contents().trim_end().ends_with('$'));
+            sat.press("fg\r");
+            sat.sees("1 Runs");
+            sat.press("?");
+            sat.sees("THIS VIEW");
+            sat.press("\x1b");
+            sat.until("the help is gone", |sat| !sat.shows("THIS VIEW"));
+            assert!(!sat.shows("^["), "keys are not echoed: {}", sat.screen().screen().contents());
+        }
+    }
+    for sat in [attached, owner] {
+        sat.press("ZZ");
+        sat.until("it is left", |sat| !sat.screen().screen().alternate_screen());
+        sat.press("exit\r");
+        sat.gives_back();
+    }
+}
+
+#[test]
+fn where_no_shell_could_bring_it_back_ctrl_z_says_so_and_the_console_goes_on() {
+    let place = Place::new();
+    let sat = Sat::down(console(&place, &[]));
+    sat.sees("1 Runs");
+    sat.press("\x1a");
+    sat.sees("no shell is above this program");
+    sat.press("?");
+    sat.sees("THIS VIEW");
+    sat.press("\x1b");
+    sat.until("the help is gone", |sat| !sat.shows("THIS VIEW"));
+    sat.press("ZZ");
+    sat.gives_back();
+}
+
+/// A shell that knows `cuelight`.
+fn in_a_shell(place: &Place) -> (Pty, Child) {
+    let (terminal, inner) = pty_process::blocking::open().expect("a terminal");
+    terminal.resize(pty_process::Size::new(48, 160)).expect("a size");
+    let given = place.command(&[]);
+    let mut command = pty_process::blocking::Command::new("bash").args(["--norc", "--noprofile", "-i"]);
+    command = command.env_clear().current_dir(place.path());
+    for variable in given.get_envs() {
+        if let (name, Some(value)) = variable {
+            command = command.env(name, value);
+        }
+    }
+    let program = std::path::Path::new(given.get_program());
+    let programs = program.parent().expect("a directory").to_string_lossy().into_owned();
+    let child = command
+        .env("PATH", format!("{programs}:/usr/local/bin:/usr/bin:/bin"))
+        .env("PS1", "$ ")
+        .env("TERM", "xterm-256color")
+        .spawn(inner);
+    (terminal, child.expect("the shell starts"))
+}
+
 #[test]
 fn no_color_keeps_what_is_bold_and_reversed() {
     let place = Place::new().with("NO_COLOR", "1");
@@ -217,7 +291,7 @@ fn a_screen_that_breaks_down_gives_the_terminal_back_and_starts_again() {
         .expect("it starts");
     let sat = Sat::down((terminal, child));
     sat.sees("1 Runs");
-    sat.press("n");
+    sat.press("+");
     sat.sees("was started again");
     let bytes = sat.bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -304,6 +378,7 @@ fn the_other_side() {
         keys: Keymap::default(),
         run: None,
         note: None,
+        hint: None,
         export: Box::new(save),
         edit: Box::new(|text| Ok(text.to_owned())),
         crashes: Box::new(save),
@@ -372,4 +447,29 @@ fn a_broken_keymap_is_told_with_its_line_and_the_built_in_keys_go_on() {
     sat.until("the help is gone", |sat| !sat.shows("THIS VIEW"));
     sat.press("ZZ");
     sat.gives_back();
+}
+
+#[test]
+fn the_demo_has_a_workspace_for_each_directory_and_says_what_to_press_first() {
+    let place = Place::new();
+    let demos = || {
+        let entries = std::fs::read_dir(place.path().join(".local/state/cuelight/demos"));
+        entries.into_iter().flatten().flatten().count()
+    };
+    for count in 1..=2 {
+        let sat = Sat::down(in_a_shell(&place));
+        sat.sees("$ ");
+        sat.press(&format!("mkdir d{count}; cd d{count}; cuelight demo\r"));
+        sat.sees("press 3 when a gate waits");
+        assert_eq!(demos(), count);
+        sat.press("3");
+        sat.until("the line is gone", |sat| !sat.shows("press 3 when a gate waits"));
+        sat.press("\x1a");
+        sat.sees("Stopped");
+        // The typed line itself does not hold the word that is waited for.
+        sat.press("kill -TERM %1; fg; echo it-is-le''ft\r");
+        sat.sees("it-is-left");
+        sat.press("exit\r");
+        sat.gives_back();
+    }
 }

@@ -75,7 +75,7 @@ impl Appearance {
             Some(name) => (named(name, &mut themes)?, None),
             None if self.no_color => ("mono".to_owned(), None),
             None => match self.preferences.theme(environment) {
-                Preferred::Nothing => (Theme::default().name().to_owned(), None),
+                Preferred::Nothing => (Theme::default_at(self.depth).name().to_owned(), None),
                 Preferred::Theme(name) => (name, None),
                 Preferred::ByGround(dark, light) => {
                     (dark.clone(), Some(ThemesByGround { dark, light, otherwise: self.ground }))
@@ -229,9 +229,12 @@ fn is_utf8(config: &Config) -> bool {
 }
 
 fn depth(config: &Config, term: &str, no_color: bool) -> Depth {
+    // Terminals that have all colours, also where `ssh` does not pass COLORTERM on.
+    const TRUECOLOR: [&str; 6] = ["kitty", "alacritty", "wezterm", "ghostty", "foot", "contour"];
     let truecolor = config
         .variable("COLORTERM")
-        .is_some_and(|colorterm| colorterm == "truecolor" || colorterm == "24bit");
+        .is_some_and(|colorterm| colorterm == "truecolor" || colorterm == "24bit")
+        || TRUECOLOR.iter().any(|name| term.contains(name));
     match () {
         () if no_color => Depth::None,
         () if truecolor || term.ends_with("-direct") => Depth::Truecolor,

@@ -16,7 +16,7 @@ use crate::{
     wiring::{self, Seat},
 };
 use clap::Args;
-use cuelight_base::{Actor, Channel, RunId, Span, safe_text};
+use cuelight_base::{Actor, Channel, RunId, Span, safe_text, sha256, shorten};
 use cuelight_console::{ConsoleOptions, Danger, Keymap, Leave, run_console};
 use cuelight_engine::RunState;
 use cuelight_projection::{Board, RunView, StepView, health_line};
@@ -49,7 +49,7 @@ pub(super) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Directory to run in; an earlier demo there continues
+    /// Directory to run in, else one for the current directory; an earlier demo there continues
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
     /// Delete the earlier demo first
@@ -201,14 +201,20 @@ pub(super) async fn demo(config: &Config, out: Output, look: &Look, args: &DemoA
         seat.leave().await;
         return outcome;
     }
-    open(seat, look, Some(run), signals).await
+    let hint = Some("press 3 when a gate waits: a approves, r rejects; ? shows all keys".to_owned());
+    open_with(seat, look, (Some(run), hint), signals).await
 }
 
+/// The directory of the demo that is started here: its name tells where, its digest which.
 fn demo_dir(config: &Config) -> Result<PathBuf, Trouble> {
     let base = config
         .state_home()
         .ok_or_else(|| Trouble::usage("could not tell where the demo may run: HOME is not set; use --dir"))?;
-    Ok(base.join("cuelight/demo"))
+    let here = config.here.as_os_str().as_encoded_bytes();
+    let name = config.here.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    let digest = sha256("cuelight-demo-v1", &[here]).code();
+    Ok(base.join("cuelight/demos").join(format!("{}-{}", shorten(&plain, 40), &digest[..8])))
 }
 
 fn needs_screen(look: &Look) -> Result<(), Trouble> {
@@ -237,10 +243,23 @@ async fn open_at(
 
 /// The screen at a desk that is there.
 async fn open(seat: Seat, look: &Look, run: Option<RunId>, signals: Signals) -> Outcome {
+    open_with(seat, look, (run, None), signals).await
+}
+
+/// The same with a line that says what to press first.
+async fn open_with(
+    seat: Seat,
+    look: &Look,
+    (run, hint): (Option<RunId>, Option<String>),
+    signals: Signals,
+) -> Outcome {
     match place_at(&seat, look)
         .and_then(|place| Ok((options(look, &seat.workspace, &place.environment, run)?, place)))
     {
-        Ok((options, place)) => show(options, place, look, signals, std::future::ready(Ok(seat))).await,
+        Ok((options, place)) => {
+            let options = ConsoleOptions { hint, ..options };
+            show(options, place, look, signals, std::future::ready(Ok(seat))).await
+        }
         Err(trouble) => {
             seat.leave().await;
             Err(trouble)
@@ -453,6 +472,7 @@ fn options(
         keys,
         run,
         note,
+        hint: None,
         export: Box::new(move |name: &str, content: &str| save(&pictures.join(name), content)),
         edit: Box::new(move |text: &str| edited(&editor, &private, text)),
         crashes: Box::new(move |name: &str, content: &str| {

@@ -415,12 +415,15 @@ pub(crate) fn find(model: &mut Model, older: bool) {
     }
 }
 
-pub(crate) fn click(model: &mut Model, row: u16) {
+/// A click selects the row under it; true if there is one.
+pub(crate) fn click(model: &mut Model, row: u16) -> bool {
     let rows = layout::audit(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.workspace.audit.top + usize::from(row - rows.y);
         if let Some(row) = model.workspace.audit.window.rows.get(index) {
             model.workspace.audit.selected = Some(row.row.seq);
+            return true;
         }
     }
+    false
 }

@@ -12,7 +12,7 @@ pub(crate) use workspace::{fork, hold, reset};
 
 use crate::{
     Intent, Level, Model, Role, Wish,
-    actions::command_for,
+    actions::{command_for, could_not, refusal},
     gates, runs,
     update::{requests::submit, toasts::toast},
 };
@@ -30,9 +30,13 @@ pub(crate) fn ask(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
     if intent == Intent::Skip && gates::update::shows_instead(model) {
         return toast(model, "a gate is approved by override: read it to its end, then S", Role::Info);
     }
+    // A menu has asked already.
+    if let Some(why) = refusal(model, intent) {
+        return toast(model, &could_not(intent.short(), &why), Role::Warn);
+    }
     let command = match command_for(model, intent) {
         Ok(command) => command,
-        Err(why) => return toast(model, &format!("could not {}: {why}", intent.short()), Role::Warn),
+        Err(why) => return toast(model, &could_not(intent.short(), &why), Role::Warn),
     };
     if intent.level() <= Level::L1 {
         submit(model, command, wishes);

@@ -1,6 +1,7 @@
 //! A dialog: the one way in which anything is asked of the engine that cannot be taken back. Its rules hold for every
-//! level: opened by the operator alone, focus on Back, answer keys count only once it has been on the screen for a
-//! while, a held key and a paste never decide, Enter alone never does.
+//! level: opened by the operator alone, answer keys count only once it has been on the screen for a while, a held key and
+//! a paste never decide, Enter alone never does. A letter is text exactly while a field has the keys, which is seen by
+//! its cursor: a dialog that wants a text begins in that field, any other on Back.
 //!
 //! The command, and its words, are given by the caller that opens it; drawing is left to `draw`.
 
@@ -275,20 +276,27 @@ impl Dialog {
         }
     }
 
-    /// The field that takes a letter while no field has the keys: the first required one, else the proof that
-    /// the end was read. An optional field waits for Tab.
-    pub fn first_field(&self) -> Option<Focus> {
-        let required = self.fields.iter().position(|field| field.required).map(Focus::Field);
-        required.or((self.proof != Proof::Key).then_some(Focus::Proof))
+    /// The part that has the keys when the dialog opens: the first field that is required and not filled in, else the
+    /// proof to type. Where a single key says yes it is Back, and an optional field waits for Tab.
+    pub(super) fn first_focus(&self) -> Focus {
+        let is_open = |field: &DialogField| field.required && field.problem().is_some();
+        let field = self.fields.iter().position(is_open).map(Focus::Field);
+        field.unwrap_or(if self.proof == Proof::Key { Focus::Back } else { Focus::Proof })
     }
 
-    /// True if letters go into a field, even before a field has the keys.
+    /// True if letters go into a field.
     pub fn wants_text(&self) -> bool {
-        match self.focus {
-            Focus::Field(_) | Focus::Proof => true,
-            // Where a single key says yes, an optional field waits for Tab.
-            Focus::Back => self.proof != Proof::Key || self.fields.iter().any(|field| field.required),
-            Focus::Do => false,
+        matches!(self.focus, Focus::Field(_) | Focus::Proof)
+    }
+
+    /// The answer to a key that was to do it and did not: what is missing, or which key does it.
+    pub(super) fn unanswered(&self, reaction: Reaction) -> Option<String> {
+        match (reaction, self.focus) {
+            (Reaction::Next | Reaction::Previous, _) | (Reaction::Enter, Focus::Field(_)) => None,
+            _ => Some(self.missing().unwrap_or_else(|| match self.proof {
+                Proof::Key => "y does it; Enter alone never does".to_owned(),
+                Proof::Typed { .. } => "Enter does it".to_owned(),
+            })),
         }
     }
 

@@ -285,7 +285,7 @@ pub(crate) fn find(model: &mut Model, forward: bool) {
     let (shown, at) = listed(model);
     let len = shown.len();
     if query.is_empty() || len == 0 {
-        return;
+        return toast(model, "nothing is looked for; / begins a search", Role::Info);
     }
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     let hit = order
@@ -299,12 +299,15 @@ pub(crate) fn find(model: &mut Model, forward: bool) {
     }
 }
 
-pub(crate) fn click(model: &mut Model, row: u16) {
+/// A click selects the row under it; true if there is one.
+pub(crate) fn click(model: &mut Model, row: u16) -> bool {
     let rows = layout::errors(model).rows;
     if (rows.y..rows.bottom()).contains(&row) {
         let index = model.workspace.errors.top + usize::from(row - rows.y);
         if let Some(id) = model.workspace.errors.rows.get(index).and_then(|row| row.error()) {
             model.workspace.errors.selected = Some(id);
+            return true;
         }
     }
+    false
 }

@@ -39,6 +39,8 @@ pub struct ConsoleOptions {
     pub run: Option<RunId>,
     /// A note that the user must read first: title and text.
     pub note: Option<(String, String)>,
+    /// A line that says what to press first; shown for half a minute.
+    pub hint: Option<String>,
     /// Saves a picture of the screen.
     pub export: SavePicture,
     /// Lets the operator change a text in an editor of their own; the terminal is theirs meanwhile.

@@ -1,7 +1,7 @@
 //! Carries out the wishes of `update`: questions to the desk, pictures, and the terminal.
 
 use super::{Screen, options::Leave};
-use crate::{Answer, Message, Wish, graph::arranger::Arranger, look_up, terminal, update};
+use crate::{Answer, Message, Role, Wish, graph::arranger::Arranger, look_up, terminal, update};
 use cuelight_base::DecisionId;
 use cuelight_engine::Command;
 use cuelight_runtime::{Clock as _, Desk, InputText, LaunchRequest, Reply, Request, Source};
@@ -87,10 +87,10 @@ impl<D: Desk> Screen<D> {
             Wish::Mouse(on) => self.terminal.set_mouse(on)?,
             Wish::Quit => self.leave = Some(Leave::Left),
             Wish::Stop => self.leave = Some(Leave::Stopped),
+            Wish::Suspend if terminal::has_shell() => self.suspends = true,
             Wish::Suspend => {
-                self.terminal.sleep()?;
-                let (width, height) = terminal::size();
-                self.take(Message::Resize { width, height }, true)?;
+                let text = "no shell is above this program to bring it back; ZZ leaves";
+                update::toast(&mut self.model, text, Role::Warn);
             }
         }
         Ok(())

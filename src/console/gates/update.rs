@@ -334,6 +334,9 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
                 select(model, key);
             }
         }
+        Intent::Open => {
+            toast(model, "the keys of the last row answer; Esc goes back to the list", Role::Info);
+        }
         _ => {}
     }
 }
@@ -344,8 +347,8 @@ fn not_past_unseen(model: &Model, to: usize) -> usize {
     next.map_or(to, |unseen| to.min(unseen))
 }
 
-/// A click selects; it never decides.
-pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click selects; it never decides. True for a row of the list.
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     let places = layout::gates(model);
     let at = ratatui::layout::Position::new(column, row);
     if places.text.contains(at) {
@@ -355,8 +358,10 @@ pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
         let index = model.gates.top + usize::from((row - places.rows.y) / places.each.max(1));
         if let Some(key) = model.gates.rows.get(index).map(key_of) {
             select(model, Some(key));
+            return true;
         }
     }
+    false
 }
 
 /// A command was answered.

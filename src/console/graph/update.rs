@@ -308,15 +308,18 @@ fn next_found(model: &mut Model, forward: bool) {
     }
 }
 
-pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
-    let Some(picture) = model.dag.picture.clone() else { return };
+/// A click selects the node under it; true if there is one.
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) -> bool {
+    let Some(picture) = model.dag.picture.clone() else { return false };
     let area = layout::dag(model).graph;
     if !area.contains(ratatui::layout::Position { x: column, y: row }) {
-        return;
+        return false;
     }
     let x = i32::from(column - area.x) + model.dag.scroll.0;
     let y = i32::from(row - area.y) + model.dag.scroll.1;
-    if let Some(spot) = picture.layout.hit(x, y) {
+    let hit = picture.layout.hit(x, y);
+    if let Some(spot) = hit {
         jump(model, picture.shown.nodes.get(spot as usize).map(|node| node.first));
     }
+    hit.is_some()
 }

@@ -14,12 +14,15 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 /// Cells for the names of inputs.
 const NAMES: usize = 18;
+/// Files that are listed.
+const FILES_MAX: usize = 12;
 /// Problems that are told.
 const PROBLEMS_MAX: usize = 4;
 
 pub(crate) fn draw(canvas: &Canvas<'_>, form: &LaunchForm, body: Rect, buf: &mut Buffer) {
     let width = body.width.saturating_sub(4).min(96);
-    let height = u16::try_from(form.inputs.len() + 11).unwrap_or(u16::MAX).clamp(12, body.height.max(12));
+    let rows = form.inputs.len().max(if form.name.is_empty() { form.files.len().min(FILES_MAX) } else { 0 });
+    let height = u16::try_from(rows + 11).unwrap_or(u16::MAX).clamp(12, body.height.max(12));
     let area = centred(body, width, height);
     let title = match form.name.as_str() {
         "" => "New run".to_owned(),
@@ -42,8 +45,8 @@ fn file(canvas: &Canvas<'_>, form: &LaunchForm, area: Rect, buf: &mut Buffer) {
     row(canvas, (area, area.y), "workflow", &form.path, form.focus == 0, "Tab: the next file", buf);
     let under = match (form.about.as_str(), form.files.len()) {
         ("", _) if !form.name.is_empty() => String::new(),
-        ("", 0) => "no workflow is in .cuelight/workflows; a path of any file will do".to_owned(),
-        ("", _) => format!("Tab: {}", form.files.join(", ")),
+        ("", 0) => "no workflow is here or in .cuelight/workflows; a path of any file will do".to_owned(),
+        ("", _) => "Tab chooses one of these:".to_owned(),
         (about, _) => about.lines().next().unwrap_or_default().to_owned(),
     };
     let under = canvas.glyphs.fit(&safe_text(&under), usize::from(area.width).saturating_sub(NAMES));
@@ -51,9 +54,25 @@ fn file(canvas: &Canvas<'_>, form: &LaunchForm, area: Rect, buf: &mut Buffer) {
     put(buf, area, x, area.y + 1, &under, canvas.style(Role::Muted));
 }
 
+/// The files that can be started, those first that have in their names what is typed.
+fn files(canvas: &Canvas<'_>, form: &LaunchForm, area: Rect, buf: &mut Buffer) {
+    let typed = form.path.text().trim();
+    let (fitting, others): (Vec<&String>, Vec<&String>) =
+        form.files.iter().partition(|file| file.contains(typed));
+    let all =
+        fitting.iter().map(|file| (file, Role::Text)).chain(others.iter().map(|file| (file, Role::Muted)));
+    for (y, (file, role)) in (area.y..area.bottom()).zip(all) {
+        let shown = canvas.glyphs.fit(&safe_text(file), usize::from(area.width));
+        put(buf, area, area.x, y, &shown, canvas.style(role));
+    }
+}
+
 fn inputs(canvas: &Canvas<'_>, form: &LaunchForm, area: Rect, buf: &mut Buffer) {
     if form.inputs.is_empty() && !form.name.is_empty() {
         put(buf, area, area.x, area.y, "it asks for nothing", canvas.style(Role::Muted));
+    }
+    if form.name.is_empty() {
+        return files(canvas, form, layout::inset(area, u16::try_from(NAMES).unwrap_or(0), 0, 0), buf);
     }
     let rows = usize::from(area.height).max(1);
     let at = form.focus.saturating_sub(1);

@@ -9,9 +9,16 @@ use crate::{
 
 /// Opens the form; Tab offers the workflow of the run under the cursor first.
 pub(crate) fn open(model: &mut Model) {
+    open_with(model, "");
+}
+
+/// The same with a file that was named already.
+pub(crate) fn open_with(model: &mut Model, path: &str) {
     let suggested = model.run().and_then(|run| model.board.run(run)).map(|run| run.plan.file.clone());
     let files = suggested.iter().cloned().collect();
-    model.overlay = Some(Overlay::Launch(Box::new(LaunchForm { suggested, files, ..LaunchForm::default() })));
+    let path = Field::of(path);
+    let form = LaunchForm { path, suggested, files, ..LaunchForm::default() };
+    model.overlay = Some(Overlay::Launch(Box::new(form)));
 }
 
 /// Asks what can be started, and what is wrong with what is typed; one question at a time.
@@ -81,6 +88,8 @@ pub(crate) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             form.focus = moving::moved(intent, form.focus, stops, 5, None).unwrap_or(last);
         }
         Intent::Submit if form.focus + 1 == stops => start(model, wishes),
+        // A part of a name, or none, is completed before its inputs are asked for.
+        Intent::Submit if form.focus == 0 && !form.names_file() && !form.files.is_empty() => complete(form),
         Intent::Submit => form.focus += 1,
         _ => {
             editing::edit(model, intent);

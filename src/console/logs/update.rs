@@ -317,14 +317,15 @@ fn copy(model: &mut Model, mut text: String, what: &str, wishes: &mut Vec<Wish>)
     wishes.push(Wish::Copy(text));
 }
 
-/// A click puts the cursor on the line under it, or opens the step of the side list.
-pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click puts the cursor on the line under it, or opens the step of the side list. True for a line.
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     let places = layout::logs(model);
     let position = ratatui::layout::Position { x: column, y: row };
     if places.lines.contains(position) {
         if let Some(line) = model.logs.rows.get(usize::from(row - places.lines.y)).map(|row| row.line) {
             stop_following(model);
             model.logs.cursor = line;
+            return true;
         }
     } else if let Some(side) =
         places.side.map(|side| layout::inset(side, 1, 1, 1)).filter(|inset| inset.contains(position))
@@ -335,6 +336,7 @@ pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
             look_at_place(model, place);
         }
     }
+    false
 }
 
 fn look_at_place(model: &mut Model, row: usize) {

@@ -105,6 +105,10 @@ pub(crate) struct Notices {
     pub toasts: Vec<Toast>,
     /// Open gates and failures at the last look, so that the bell rings once for each change.
     pub rung: Rung,
+    /// When a line of a step was last known to come.
+    pub heard: Timestamp,
+    /// When the output of what runs was last looked at for that.
+    pub heard_asked: Timestamp,
 }
 
 /// A message that goes away by itself.
@@ -113,4 +117,6 @@ pub(crate) struct Toast {
     pub text: String,
     pub role: Role,
     pub until: Timestamp,
+    /// True if it goes away with the first change of the view: below it may stand what is to be read.
+    pub is_hint: bool,
 }

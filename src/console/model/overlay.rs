@@ -67,6 +67,11 @@ pub(crate) struct LaunchForm {
 }
 
 impl LaunchForm {
+    /// True if the typed path is that of a workflow, or of a file that is listed.
+    pub(crate) fn names_file(&self) -> bool {
+        !self.name.is_empty() || self.files.iter().any(|file| file == self.path.text().trim())
+    }
+
     /// The field that has the keys.
     pub(crate) fn field_mut(&mut self) -> Option<&mut Field> {
         match self.focus.checked_sub(1) {
@@ -113,7 +118,8 @@ pub(crate) enum PaletteAct {
     OpenRun(RunId),
     Filter(String),
     Theme(String),
-    Launch,
+    /// Opens the form that starts a workflow, of this file or of none yet.
+    Launch(String),
     /// Holds the schedules of a workflow, or lets them go when they are held.
     Hold(String, bool),
     /// Clears the workspace, which asks.

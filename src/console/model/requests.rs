@@ -43,6 +43,7 @@ pub(crate) enum Asker {
     Gates,
     Launch,
     Logs,
+    Pulse,
     TimeMarks,
     Travel,
     WhatIf,

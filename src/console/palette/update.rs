@@ -1,14 +1,15 @@
 //! The palette and the menu: everything that can be done, with level, key and effect; grey when it would be refused.
 
 use crate::{
-    Intent, Keymap, Level, Model, View, Wish,
-    actions::{ACTIONS, refusal},
+    Intent, Keymap, Level, Model, Scope, View, Wish,
+    actions::{ACTIONS, gate_to_answer, refusal},
     dialog, gates,
     intent::Group,
     layout,
     model::{Overlay, PaletteAct, PaletteRow},
     update::{editing, general, moving, places},
 };
+use cuelight_projection::Attention;
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
     pattern::{CaseMatching, Normalization, Pattern},
@@ -26,11 +27,27 @@ pub(crate) fn refresh(model: &mut Model) {
     let all = everything(model);
     let total = all.len();
     let query = palette.field.text().trim_start_matches(':').to_owned();
-    let rows = if query.trim().is_empty() { all } else { ranked(all, &query) };
+    let rows = match query.split_once(' ').filter(|(word, file)| *word == "run" && !file.trim().is_empty()) {
+        Some((_, file)) => vec![run_file(file.trim())],
+        None if query.trim().is_empty() => all,
+        None => ranked(all, &query),
+    };
     if let Some(Overlay::Palette(palette)) = &mut model.overlay {
         palette.selected = palette.selected.min(rows.len().saturating_sub(1));
         palette.rows = rows;
         palette.total = total;
+    }
+}
+
+/// The row that opens the form with a file that was named.
+fn run_file(file: &str) -> PaletteRow {
+    PaletteRow {
+        name: format!("run {file}"),
+        act: PaletteAct::Launch(file.to_owned()),
+        what: "start this workflow: its inputs".to_owned(),
+        level: Level::L1,
+        key: String::new(),
+        refused: None,
     }
 }
 
@@ -44,18 +61,34 @@ fn ranked(rows: Vec<PaletteRow>, query: &str) -> Vec<PaletteRow> {
         .into_iter()
         .filter_map(|row| {
             let exact = row.name == query.trim();
+            let alias = words.first().is_some_and(|first| is_alias(&row, first));
+            // Other words after it narrow the search by the name of the row: `kill r-7`.
+            let alias = alias && words[1..].iter().all(|word| row.name.to_lowercase().contains(word));
             let text = format!("{} {}", row.name, row.what);
             let by_name = pattern.score(Utf32Str::new(&row.name, &mut buffer), &mut matcher);
             // Letters strewn over a description are no sign that it is meant; words that stand in it are.
             let says = words.iter().all(|word| text.to_lowercase().contains(word.as_str()));
             let by_all =
                 says.then(|| pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher)).flatten();
-            let score = by_name.map(|by_name| by_name.saturating_mul(4)).max(by_all)?;
-            Some((if exact { u32::MAX } else { score }, row))
+            let score = by_name.map(|by_name| by_name.saturating_mul(4)).max(by_all);
+            match () {
+                () if exact => Some((u32::MAX, row)),
+                () if alias => Some((u32::MAX - 1, row)),
+                () => Some((score?, row)),
+            }
         })
         .collect();
     scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     scored.into_iter().map(|(_, row)| row).collect()
+}
+
+/// True if a row does what other programs call by this word. A row that was chosen before stands by its own name.
+fn is_alias(row: &PaletteRow, word: &str) -> bool {
+    match &row.act {
+        PaletteAct::Intent(intent) if !row.name.starts_with(RECENT) => intent.aliases().contains(&word),
+        PaletteAct::ShutDown => word == "halt",
+        _ => false,
+    }
 }
 
 /// Everything that can be done now, in the order of the table.
@@ -66,6 +99,12 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         let gate = model.gates.gate().map_or_else(String::new, |gate| gate.to_string());
         let name = format!("{} {gate}", intent.name()).trim_end().to_owned();
         rows.push(PaletteRow { refused: refusal(model, intent), ..row_of(intent, name, &model.keys, scope) });
+    }
+    if let Some((Attention::Gate(gate), ..)) = gate_to_answer(model).filter(|_| model.view != View::Gates) {
+        for intent in [Intent::Approve, Intent::Reject] {
+            let (name, refused) = (format!("{} {gate}", intent.name()), model.locked());
+            rows.push(PaletteRow { refused, ..row_of(intent, name, &model.keys, Scope::Gates) });
+        }
     }
     if let Some(error) = model.selected_error().filter(|_| model.view == View::Errors) {
         for intent in [Intent::Acknowledge, Intent::Resolve] {
@@ -100,7 +139,12 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
         key: String::new(),
         refused: None,
     };
-    rows.push(other("run".to_owned(), PaletteAct::Launch, "start a workflow: file and inputs", Level::L1));
+    rows.push(other(
+        "run".to_owned(),
+        PaletteAct::Launch(String::new()),
+        "start a workflow: file and inputs",
+        Level::L1,
+    ));
     rows.push(other("q".to_owned(), PaletteAct::Intent(Intent::Quit), "leave (asks)", Level::L0));
     let what = "clear results that are kept and what has rested; the log stays";
     rows.push(other("reset".to_owned(), PaletteAct::Reset, what, Level::L4));
@@ -139,7 +183,7 @@ fn everything(model: &Model) -> Vec<PaletteRow> {
     rows
 }
 
-fn row_of(intent: Intent, name: String, keys: &Keymap, scope: crate::Scope) -> PaletteRow {
+fn row_of(intent: Intent, name: String, keys: &Keymap, scope: Scope) -> PaletteRow {
     PaletteRow {
         name,
         act: PaletteAct::Intent(intent),
@@ -205,7 +249,7 @@ fn carry_out(model: &mut Model, row: PaletteRow, wishes: &mut Vec<Wish>) -> Opti
             model.runs.filter = text;
         }
         PaletteAct::Theme(name) => general::set_theme(model, &name),
-        PaletteAct::Launch => crate::launching::update::open(model),
+        PaletteAct::Launch(file) => crate::launching::update::open_with(model, &file),
         PaletteAct::Hold(workflow, is_held) => dialog::asking::hold(model, &workflow, is_held, wishes),
         PaletteAct::Reset => dialog::asking::reset(model, wishes),
         PaletteAct::ShutDown => crate::leaving::update::shut_down(model),

@@ -135,8 +135,8 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Mark => bulk::mark(model, count),
         Intent::MarkRange => bulk::mark_range(model),
         Intent::MarkAll => bulk::mark_all(model),
-        Intent::NewRun if model.runs.find.is_empty() => crate::launching::update::open(model),
-        Intent::NextMatch | Intent::NewRun => find(model, true),
+        Intent::NewRun => crate::launching::update::open(model),
+        Intent::NextMatch => find(model, true),
         Intent::PreviousMatch => find(model, false),
         Intent::Escape => escape(model),
         _ => {}
@@ -156,36 +156,40 @@ fn escape(model: &mut Model) {
         bulk::clear(model);
     } else if !model.runs.find.is_empty() {
         model.runs.find.clear();
-    } else if model.runs.filter.is_empty() {
-        places::backward(model);
     } else {
+        // The list of runs is the top: nothing lies above it.
         model.runs.filter.clear();
     }
 }
 
-/// To the next row that the search fits, around the end of the list.
+/// To the next row that the search fits, around the end of the list. Without a search to the next run that waits for
+/// somebody or has failed.
 pub(crate) fn find(model: &mut Model, forward: bool) {
     let query = Query::parse(&model.runs.find, OF_RUNS);
     let (at, len) = (model.runs.cursor(), model.runs.rows.len());
-    if query.is_empty() || len == 0 {
-        return;
-    }
+    let is_hit = |run: &RunSummary| {
+        if query.is_empty() {
+            need(run) == 3 || mark_of_run(run) == Mark::Failed
+        } else {
+            fits(&query, run, model)
+        }
+    };
     let order = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
-    let hit = order
-        .map(|row| model.runs.rows[row])
-        .find(|run| model.board.summary(*run).is_some_and(|summary| fits(&query, summary, model)));
+    let hit = order.map(|row| model.runs.rows[row]).find(|run| model.board.summary(*run).is_some_and(is_hit));
     if hit.is_some() {
         model.runs.selected = hit;
+    } else if query.is_empty() {
+        toast(model, "no run here waits for somebody or has failed", Role::Info);
     } else {
         let text = format!("could not find {:?}; & filters, Esc clears", model.runs.find);
         toast(model, &text, Role::Warn);
     }
 }
 
-/// A click on a row selects it, one on the head of a column sorts by it.
-pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click on a row selects it, one on the head of a column sorts by it. True for a row.
+pub(crate) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     if super::panels_keys::click(model, column, row) {
-        return;
+        return true;
     }
     let places = layout::runs(model);
     let rows = places.rows;
@@ -200,6 +204,8 @@ pub(crate) fn click(model: &mut Model, column: u16, row: u16) {
         let index = model.runs.top + usize::from(row - rows.y);
         if let Some(run) = model.runs.rows.get(index) {
             model.runs.selected = Some(*run);
+            return true;
         }
     }
+    false
 }

@@ -80,7 +80,8 @@ impl Reader<'_> {
             return Err(self.error(&(0..0), message));
         }
         let looks = looks.map(|look| look.expect("none is missing"));
-        Ok(Theme { name, kind, styles: looks.map(|look| look.style(Depth::Truecolor)), looks })
+        let styles = looks.map(|look| look.style(Depth::Truecolor));
+        Ok(Theme { name, kind, styles, looks, evens: false }.at_depth(Depth::Truecolor))
     }
 
     /// A name is typed into the palette and shown on the screen.

@@ -199,13 +199,16 @@ fn to_graph(model: &mut Model) {
     places::to_graph(model, run, step);
 }
 
-pub(crate) fn click(model: &mut Model, row: u16) {
+/// A click selects the row under it; true if there is one.
+pub(crate) fn click(model: &mut Model, row: u16) -> bool {
     let places = layout::time(model);
-    let Some(chart) = model.time.chart.clone() else { return };
+    let Some(chart) = model.time.chart.clone() else { return false };
     if (places.rows.y..places.rows.bottom()).contains(&row) {
         let index = model.time.top + usize::from((row - places.rows.y) / places.each(chart.rows.len()));
         if let Some(row) = chart.rows.get(index) {
             model.time.selected = Some(row.step);
+            return true;
         }
     }
+    false
 }

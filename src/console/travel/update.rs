@@ -112,7 +112,7 @@ pub(crate) fn row_of_view(model: &mut Model, what: Mouse, (column, row): (u16, u
     {
         let (len, width) = (travel.history.len(), usize::from(track.width) - 1);
         let to = usize::from(column.saturating_sub(track.x)).min(width) * len / width.max(1);
-        if what == Mouse::Click {
+        if matches!(what, Mouse::Click | Mouse::DoubleClick) {
             go(travel, to.max(1));
         }
         return None;

@@ -122,14 +122,7 @@ pub(crate) fn input_of(press: Press) -> tui_textarea::Input {
 
 pub(super) fn field_mut(model: &mut Model) -> Option<&mut Field> {
     match &mut model.overlay {
-        Some(Overlay::Dialog(dialog)) => {
-            if dialog.field_mut().is_none()
-                && let Some(first) = dialog.first_field()
-            {
-                dialog.focus = first;
-            }
-            dialog.field_mut()
-        }
+        Some(Overlay::Dialog(dialog)) => dialog.field_mut(),
         Some(Overlay::Palette(palette)) => Some(&mut palette.field),
         Some(Overlay::Leaving(leaving)) => leaving.stop.as_mut(),
         Some(Overlay::Form(form)) if form.in_reason => Some(&mut form.reason),

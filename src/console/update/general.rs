@@ -2,7 +2,9 @@
 
 use super::{copying, editing, places, requests, toast, why};
 use crate::{
-    Intent, Model, Role, Themes, View, Wish, layout,
+    Intent, Model, Role, Scope, Themes, View, Wish,
+    actions::gate_to_answer,
+    layout,
     model::{HelpState, Letter, Overlay, PaletteState, PromptKind},
     popup,
 };
@@ -45,6 +47,7 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         Intent::Theme => next_theme(model),
         Intent::TakeBack => requests::take_back(model, wishes),
         Intent::Quit => crate::leaving::update::ask(model, wishes),
+        Intent::Approve | Intent::Reject => to_gate(model, intent),
         Intent::Filter => editing::open_prompt(model, PromptKind::Filter),
         Intent::Find => editing::open_prompt(model, PromptKind::Find),
         Intent::Pause | Intent::Cancel | Intent::Retry | Intent::Skip | Intent::Compensate => {
@@ -53,6 +56,17 @@ pub(super) fn act(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) -> 
         _ => return false,
     }
     true
+}
+
+/// An answer is given where the ask is read: goes to the gate, and says which key answers there.
+fn to_gate(model: &mut Model, intent: Intent) {
+    let Some(key) = gate_to_answer(model) else {
+        return toast(model, &format!("could not {}: no gate waits", intent.short()), Role::Info);
+    };
+    places::go(model, View::Gates);
+    model.gates.selected = Some(key);
+    let answer = model.keys.keys_of(Scope::Gates, intent).unwrap_or_default();
+    toast(model, &format!("read the ask; {answer} {}s it", intent.short()), Role::Info);
 }
 
 fn freeze(model: &mut Model) {
@@ -85,14 +99,14 @@ pub(super) fn set_themes(model: &mut Model, themes: Arc<Themes>, problems: &[Str
     }
 }
 
-/// A click selects the row or node under it, or opens a view of the header.
-pub(super) fn click(model: &mut Model, column: u16, row: u16) {
+/// A click selects the row or node under it, or opens a view of the header. True if Enter would open what it selected.
+pub(super) fn click(model: &mut Model, column: u16, row: u16) -> bool {
     let frame = layout::frame(model.size);
     if row == frame.header.y {
         if let Some(view) = layout::tab_at(model, column) {
             places::go(model, view);
         }
-        return;
+        return false;
     }
     match model.view {
         View::Runs => crate::runs::update::click(model, column, row),
@@ -102,6 +116,6 @@ pub(super) fn click(model: &mut Model, column: u16, row: u16) {
         View::Errors => crate::errors::update::click(model, row),
         View::Time => crate::time::update::click(model, row),
         View::Audit => crate::audit::update::click(model, row),
-        View::Health | View::Agents | View::Tools => {}
+        View::Health | View::Agents | View::Tools => false,
     }
 }

@@ -70,6 +70,7 @@ pub(crate) fn to_graph(model: &mut Model, run: RunId, step: Option<StepIx>) {
 
 fn show(model: &mut Model, view: View) {
     model.places.last_view = model.view;
+    model.notices.toasts.retain(|toast| !toast.is_hint);
     model.view = view;
 }
 

@@ -4,13 +4,10 @@ use super::{
     Canvas,
     pieces::{Pieces, put_pieces, width_of},
 };
-use crate::{Link, Mark, Role, View, marks::age, put_right};
-use cuelight_base::{Span, Timestamp, counted};
+use crate::{Link, Mark, Role, View, marks::age, put_right, update::pulse};
+use cuelight_base::{Timestamp, counted};
 use cuelight_engine::RunState;
 use ratatui::{buffer::Buffer, layout::Rect};
-
-/// An engine at work that says nothing for so long is told.
-const STALE: Span = Span(5_000);
 
 /// One part, in its long and its short form, and how long it is kept: the highest goes last.
 struct Part {
@@ -158,17 +155,12 @@ fn parts(canvas: &Canvas<'_>) -> Vec<Part> {
             ago @ ..10_000 => format!("{}.{}s", ago / 1000, ago % 1000 / 100),
             _ => age(ago),
         };
-        // What is wrong with it is kept longer than how well it goes. Silence says something only while a step is at
-        // work; who waits for people may wait long.
-        let works = model
-            .board
-            .summaries()
-            .any(|summary| summary.state == RunState::Running && summary.doing() == "running");
+        // What is wrong with it is kept longer than how well it goes.
         if let Some(missed) = model.behind_now() {
             let text = format!("BEHIND {missed}");
             add(5, 6, text.clone(), text, warning(canvas));
-        } else if works && ago > STALE {
-            let text = format!("STALE {}", age(ago));
+        } else if let Some(silent) = pulse::stale_for(model) {
+            let text = format!("STALE {}", age(silent));
             add(5, 6, text.clone(), text, warning(canvas));
         } else {
             add(5, 4, format!("last event {text}"), format!("ev {text}"), canvas.style(Role::Muted));

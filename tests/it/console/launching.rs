@@ -80,7 +80,7 @@ fn launched(wishes: &[Wish]) -> Option<(&str, Vec<String>)> {
 #[test]
 fn a_workflow_is_chosen_its_inputs_are_filled_in_and_it_is_started() {
     let mut console = Console::of_afternoon(100, 30);
-    drop(press(&mut console, "n tab tab"));
+    drop(press(&mut console, "+ tab tab"));
     let text = console.text();
     assert!(text.contains("ship/deploy") && text.contains("Builds it, asks, ships it."), "{text}");
     assert!(text.contains("integer, default 3") && text.contains("one of eu, us"), "{text}");
@@ -100,7 +100,7 @@ fn a_workflow_is_chosen_its_inputs_are_filled_in_and_it_is_started() {
 #[test]
 fn what_cannot_be_read_says_so_and_esc_starts_nothing() {
     let mut console = Console::of_afternoon(80, 24);
-    let wishes = press(&mut console, "n n o . y enter enter");
+    let wishes = press(&mut console, "+ n o . y enter enter");
     assert_eq!(launched(&wishes), None);
     assert!(console.text().contains("could not read no.y"), "{}", console.text());
     let wishes = press(&mut console, "esc");
@@ -109,19 +109,28 @@ fn what_cannot_be_read_says_so_and_esc_starts_nothing() {
 }
 
 #[test]
-fn a_search_takes_n_until_esc_ends_it() {
-    let mut console = Console::of_afternoon(80, 24);
-    drop(press(&mut console, "/ e t l enter n"));
-    assert_eq!(console.model.mode().word(), "NORMAL");
-    drop(press(&mut console, "esc n"));
-    assert!(console.text().contains("New run"), "{}", console.text());
-}
-
-#[test]
 fn the_form_is_as_it_was_looked_at() {
     everywhere("new_run", |width, height| {
         let mut console = Console::of_afternoon(width, height);
-        drop(press(&mut console, "n tab tab down 2 down x"));
+        drop(press(&mut console, "+ tab tab down 2 down x"));
         console
     });
+}
+
+#[test]
+fn the_files_that_can_be_started_are_listed_and_enter_takes_the_one_that_is_meant() {
+    let mut console = Console::of_afternoon(100, 30);
+    drop(press(&mut console, "+"));
+    let text = console.text();
+    assert!(text.contains(".cuelight/workflows/deploy.yaml") && text.contains("etl.yaml"), "{text}");
+    drop(press(&mut console, "d e p enter"));
+    assert!(console.text().contains("ship/deploy"), "{}", console.text());
+    assert_eq!(launched(&press(&mut console, "enter")), None, "its inputs come first");
+}
+
+#[test]
+fn the_palette_opens_the_form_of_a_named_file() {
+    let mut console = Console::of_afternoon(100, 30);
+    drop(press(&mut console, ": r u n space d e p l o y . y a m l enter"));
+    assert!(console.text().contains("ship/deploy"), "{}", console.text());
 }

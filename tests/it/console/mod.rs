@@ -8,6 +8,7 @@ mod errors;
 mod fixture;
 mod gates;
 mod graphs;
+mod hands;
 mod health;
 mod help;
 mod hostile;

@@ -27,7 +27,6 @@ const PICTURES: &[(&str, &str)] = &[
     ("dialog-cancel", "X"),
     ("dialog-retry", "G k R"),
     ("dialog-skip", "enter S"),
-    ("dialog-undo", "G k C"),
     ("dialog-reject", "3 r"),
     ("command-log", "P @"),
 ];

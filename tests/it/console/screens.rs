@@ -32,7 +32,7 @@ const SCREENS: &[(&str, &str)] = &[
     ("dag_settle", "j enter"),
     ("dag_etl", "j j j j enter"),
     ("filter", "& p a y"),
-    ("launch", ": r u n space enter d e p l o y . y a m l"),
+    ("launch", ": r u n enter d e p l o y . y a m l"),
     ("palette", ": c a n c"),
     ("palette_all", ":"),
     ("help", "?"),
@@ -42,9 +42,23 @@ const SCREENS: &[(&str, &str)] = &[
     ("cancel", "X"),
     ("cancel_typed", "X r - 7 tab w r o n g"),
     ("retry", "G k R"),
-    ("undo", "G k C"),
-    ("skip", "j j j j enter S"),
+    ("skip", "j j j enter S"),
 ];
+
+/// A run that has failed after a step that can be undone.
+#[test]
+fn the_dialog_that_undoes_a_run_is_as_it_was_looked_at() {
+    everywhere("undo", |width, height| {
+        let mut stage = Stage::at("10:00:00");
+        let workflow = "name: payments/refunds\non-failure: stop\nsteps:\n  - {id: lock, run: lock, undo: unlock, effect: idempotent}\n  - {id: book, needs: lock, run: book}\n";
+        let run = stage.launch("cron", workflow);
+        stage.ok(run, "lock");
+        stage.fail(run, "book", cuelight_base::FailureMode::SystemTimeout, "the bank did not answer");
+        let mut console = Console::new(stage, width, height);
+        drop(console.press("C"));
+        console
+    });
+}
 
 /// A screen at every size of the design, and in every mode.
 pub(super) fn everywhere(name: &str, open: impl Fn(u16, u16) -> Console) {
@@ -245,7 +259,7 @@ fn the_status_line_says_what_is_wrong_at_every_width() {
         "{:#?}",
         lines(&console)
     );
-    pass(&mut console, 4_000);
+    pass(&mut console, 64_000);
     assert!(
         lines(&console)[2..].iter().all(|status_line| status_line.contains("STALE")),
         "{:#?}",

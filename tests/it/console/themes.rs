@@ -102,6 +102,47 @@ fn everything_can_be_read_on_the_ground_and_on_the_selection() {
     }
 }
 
+/// Colours are rounded to the nearest of 256 where there are no more, as in tmux and over ssh.
+#[test]
+fn the_default_can_be_read_in_256_colours_too() {
+    use Role::*;
+    let theme = Theme::default_at(Depth::Indexed256).at_depth(Depth::Indexed256);
+    assert_eq!(theme.name(), "dark");
+    let of = |color: Option<Color>| match color {
+        Some(Color::Indexed(index @ 16..=231)) => {
+            let part = |part: u8| if part == 0 { 0 } else { 55 + 40 * part };
+            let cube = index - 16;
+            rgb(&theme, Text, Some(Color::Rgb(part(cube / 36), part(cube / 6 % 6), part(cube % 6))))
+        }
+        Some(Color::Indexed(grey @ 232..)) => {
+            let part = 8 + (grey - 232) * 10;
+            rgb(&theme, Text, Some(Color::Rgb(part, part, part)))
+        }
+        other => panic!("{other:?} is none of 240"),
+    };
+    for ground in [Bg, Select] {
+        let below = of(theme.role(ground).bg);
+        for role in [Text, Ok, Info, Warn, Fail, Gate, Link, Title, BorderFocus] {
+            let what = format!("{} on {}", role.name(), ground.name());
+            at_least(&theme, &what, 4.5, contrast(of(theme.role(role).fg), below));
+        }
+        at_least(&theme, "muted", 3.0, contrast(of(theme.role(Muted).fg), below));
+    }
+    assert_ne!(theme.role(Bg).bg, theme.role(Select).bg, "the row under the cursor is seen");
+}
+
+#[test]
+fn where_there_are_sixteen_colours_the_row_under_the_cursor_has_one() {
+    assert_eq!(Theme::default_at(Depth::Ansi16).name(), "terminal");
+    let theme = Theme::default_at(Depth::Ansi16).at_depth(Depth::Ansi16);
+    let console = super::Console::of_afternoon(80, 24);
+    let screen = console.draw(&theme);
+    let row = (0..24).find(|row| screen[(0, *row)].symbol() == "▌").expect("a row is selected");
+    let colours: std::collections::BTreeSet<String> =
+        (0..80).map(|column| format!("{:?}", screen[(column, row)].fg)).collect();
+    assert_eq!(colours.len(), 1, "{colours:?}");
+}
+
 #[test]
 fn well_and_wrong_are_far_apart_and_in_okabe_ito_for_every_eye() {
     for theme in coloured() {

@@ -15,7 +15,7 @@ L4 wants the command typed.
 
 ## What is looked for
 
-`/` finds, `&` shows only what fits; `n` and `N` go on. Words must all fit, in any case when they are written small; `!` before one inverts it. In lists a word
+`/` finds, `&` shows only what fits; `n` and `N` go on; without a search they go, in Runs and DAG, to what waits for somebody or has failed. Words must all fit, in any case when they are written small; `!` before one inverts it. In lists a word
 can name a field (`state:failed,rejected`, `workflow:etl*`, `run:` `by:` `risk:` `level:` `type:` `step:` …, the line in which it is typed says which) or a measure
 (`age<1h`, `errors>=3`). In Logs `level:warn` leaves warnings and worse, `source:engine`, `source:gates`, `source:agents` and `source:steps` what was told or written by
 these; what follows is one text, blanks and all.

@@ -5,15 +5,15 @@ use super::{
     opening::standing,
 };
 use crate::{
-    About, Found, Intent, Model, Press, Preview, Reaction, Role, Width, Wish,
-    actions::{ACTIONS, command_for},
+    About, Dialog, Found, Intent, Model, Press, Preview, Reaction, Role, Width, Wish,
+    actions::{ACTIONS, command_for, could_not, previewed_now},
     dialog::state::Step,
     gates, layout,
     model::{Overlay, Previews},
     runs, travel,
     update::{editing, requests::ask_preview, toasts::toast},
 };
-use cuelight_base::Timestamp;
+use cuelight_base::{RunId, Timestamp};
 use cuelight_engine::{Command, Event, Refusal};
 
 /// Returns true if a key counts in the open dialog. Back always counts. Any other key counts only if the
@@ -48,7 +48,11 @@ pub(crate) fn answer(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) 
     let Some(Overlay::Dialog(dialog)) = &mut model.overlay else { return };
     let is_bulk = dialog.about == About::Marked;
     match dialog.react(reaction) {
-        Step::Stays => {}
+        Step::Stays => {
+            if let Some(why) = dialog.unanswered(reaction) {
+                toast(model, &why, Role::Info);
+            }
+        }
         Step::Closes => model.overlay = None,
         Step::Does(commands) => {
             model.overlay = None;
@@ -83,6 +87,13 @@ pub(crate) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
         _ => return,
     };
     let gate = |command: &Command| command.gate().and_then(|gate| model.board.gate(gate)).cloned();
+    if let (Some(Overlay::Dialog(dialog)), Err(refusal)) = (&model.overlay, &outcome)
+        && closes(model, dialog)
+    {
+        let text = could_not(&dialog.verb, &refusal.to_string());
+        model.overlay = None;
+        return toast(model, &text, Role::Warn);
+    }
     if let Some(Overlay::Dialog(dialog)) = &mut model.overlay {
         dialog.preview = match outcome {
             Ok(events) => Preview::Known(match (&*dialog.command, gate(&dialog.command)) {
@@ -94,6 +105,18 @@ pub(crate) fn previewed(model: &mut Model, request: u64, outcome: Result<Vec<Eve
             Err(refusal) => Preview::Refused(refusal.to_string()),
         };
     }
+}
+
+/// True if the refusal of the first preview ends a dialog: nothing that could be typed into it would change the answer.
+fn closes(model: &Model, dialog: &Dialog) -> bool {
+    let rests = |run: RunId| model.board.summary(run).is_some_and(|summary| summary.state.rests());
+    dialog.previewed.is_none()
+        && match &*dialog.command {
+            Command::Cancel { .. } | Command::Skip { .. } | Command::Undo { .. } => true,
+            // From another step, or with other inputs, a run that rests may be done again.
+            Command::Retry { run, .. } => !rests(*run),
+            _ => false,
+        }
 }
 
 /// Closes a dialog whose subject has changed; asks again what the actions of an open menu would do.
@@ -109,7 +132,7 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
     preview_again(model, wishes);
     let is_listing = matches!(model.overlay, Some(Overlay::Menu { .. } | Overlay::Palette(_)));
-    let of = model.run().map(|run| (run, model.step(), model.board.seq));
+    let of = previewed_now(model);
     if !is_listing || model.requests.previews.of == of {
         return;
     }
@@ -117,9 +140,8 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     for intent in ACTIONS {
         match command_for(model, intent) {
             Ok(command) if model.locked().is_none() => {
-                let request = model.requests.number();
+                let request = ask_preview(model, &command, wishes);
                 model.requests.previews.asked.insert(request, intent);
-                wishes.push(Wish::Preview { request, command: Box::new(command) });
             }
             Ok(_) => {
                 let why = model.locked().unwrap_or_default();

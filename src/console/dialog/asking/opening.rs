@@ -2,7 +2,7 @@
 
 use super::consequences::NAMES_MAX;
 use crate::{
-    About, Danger, Dialog, DialogField, Field, Intent, Level, Model, Preview, Proof, Role, Wish,
+    About, Danger, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
     dialog::state::fact,
     model::Overlay,
     update::{
@@ -94,6 +94,9 @@ pub(crate) fn cannot_be_undone(model: &Model, run: RunId) -> Option<String> {
 /// Puts a dialog over the view.
 pub(crate) fn show(model: &mut Model, mut dialog: Dialog) {
     dialog.stood = Some(standing(model, dialog.about));
+    if dialog.focus == Focus::Back {
+        dialog.focus = dialog.first_focus();
+    }
     model.overlay = Some(Overlay::Dialog(Box::new(dialog)));
 }
 
