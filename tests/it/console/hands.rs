@@ -90,7 +90,7 @@ fn a_refused_action_opens_no_dialog() {
         ("G P", "could not pause: r-1 is completed already"),
         ("C", "could not undo run: r-7 still goes on; cancel it first"),
         ("R", "could not retry"),
-        ("G C", "could not undo run"),
+        ("G C", "could not undo r-1: no step of it can be undone"),
     ] {
         let mut console = Console::of_afternoon(100, 30);
         let wishes = console.press(keys);
