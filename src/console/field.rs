@@ -1,40 +1,51 @@
 //! One line of text that is being typed: filter, palette, the fields of a dialog. Part of the model, so no
 //! widget has to remember it. `update/editing` maps the keys.
 
+use tui_textarea::{CursorMove, TextArea};
 use unicode_width::UnicodeWidthChar;
 
 /// The most a field takes, in bytes: what is longer belongs into a file.
 const BYTES_MAX: usize = 4096;
 
 /// A text and a cursor in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Field {
-    text: String,
-    /// In bytes, always between two characters.
-    cursor: usize,
+    /// The editor behind it, kept to one line.
+    area: TextArea<'static>,
 }
+
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        (self.text(), self.area.cursor()) == (other.text(), other.area.cursor())
+    }
+}
+
+impl Eq for Field {}
 
 impl Field {
     /// A field with a text in it, the cursor at its end.
     pub fn of(text: &str) -> Self {
-        Self { text: text.to_owned(), cursor: text.len() }
+        let mut area = TextArea::new(vec![text.replace('\n', " ")]);
+        area.move_cursor(CursorMove::End);
+        Self { area }
     }
 
     /// The text typed so far.
     pub fn text(&self) -> &str {
-        &self.text
+        self.area.lines().first().map_or("", String::as_str)
     }
 
     /// The text before the cursor.
     pub fn before(&self) -> &str {
-        &self.text[..self.cursor]
+        let text = self.text();
+        let at = text.char_indices().nth(self.area.cursor().1).map_or(text.len(), |(at, _)| at);
+        &text[..at]
     }
 
     /// Types a character; those that no line can hold are left out.
     pub fn insert(&mut self, c: char) {
-        if !c.is_control() && self.text.len() + c.len_utf8() <= BYTES_MAX {
-            self.text.insert(self.cursor, c);
-            self.cursor += c.len_utf8();
+        if !c.is_control() && self.text().len() + c.len_utf8() <= BYTES_MAX {
+            self.area.insert_char(c);
         }
     }
 
@@ -47,59 +58,49 @@ impl Field {
 
     /// Takes the character before the cursor away; false when there is none.
     pub fn erase(&mut self) -> bool {
-        let Some(c) = self.before().chars().next_back() else { return false };
-        self.cursor -= c.len_utf8();
-        self.text.remove(self.cursor);
-        true
+        self.area.delete_char()
     }
 
     /// Takes the character after the cursor away.
     pub fn erase_next(&mut self) {
-        if self.cursor < self.text.len() {
-            self.text.remove(self.cursor);
-        }
+        self.area.delete_next_char();
     }
 
     /// Takes the word before the cursor away.
     pub fn erase_word(&mut self) {
-        let kept = self.before().trim_end();
-        let kept = kept.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
-        let kept = if self.text.is_char_boundary(kept) { kept } else { 0 };
-        self.text.replace_range(kept..self.cursor, "");
-        self.cursor = kept;
+        self.area.delete_word();
     }
 
     /// Deletes the whole text.
     pub fn clear(&mut self) {
-        self.text.clear();
-        self.cursor = 0;
+        *self = Self::default();
     }
 
     /// One character to the left.
     pub fn left(&mut self) {
-        self.cursor -= self.before().chars().next_back().map_or(0, char::len_utf8);
+        self.area.move_cursor(CursorMove::Back);
     }
 
     /// One character to the right.
     pub fn right(&mut self) {
-        self.cursor += self.text[self.cursor..].chars().next().map_or(0, char::len_utf8);
+        self.area.move_cursor(CursorMove::Forward);
     }
 
     /// Moves the cursor to the start.
     pub fn home(&mut self) {
-        self.cursor = 0;
+        self.area.move_cursor(CursorMove::Head);
     }
 
     /// Moves the cursor to the end.
     pub fn end(&mut self) {
-        self.cursor = self.text.len();
+        self.area.move_cursor(CursorMove::End);
     }
 
     /// The text in so many cells, with a cursor sign. A text that is too long is cut so that the cursor stays
     /// visible.
     pub fn shown(&self, width: usize, cursor: char) -> String {
         let whole: Vec<char> =
-            self.before().chars().chain([cursor]).chain(self.text[self.cursor..].chars()).collect();
+            self.before().chars().chain([cursor]).chain(self.text()[self.before().len()..].chars()).collect();
         let at = self.before().chars().count();
         let cells = |c: &char| c.width().unwrap_or(0);
         let mut first = 0;

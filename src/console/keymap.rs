@@ -195,7 +195,7 @@ mod tests {
         check(
             "[keys.nowhere]\n",
             &[
-                "1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, errors, health, time, audit, agents, tools, travel, play, text, dialog, popup, form, leave",
+                "1: `nowhere` has no keys of its own; known are normal, runs, dag, gates, logs, errors, health, time, audit, agents, tools, travel, play, text, dialog, popup, leave",
             ],
         );
         check(

@@ -52,9 +52,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         }
         Message::Paste { text, at } => {
             clock(model, at);
-            if !gates::forming::paste(model, &text) {
-                editing::paste(model, &text, at);
-            }
+            editing::paste(model, &text, at);
         }
         Message::Mouse { what, column, row } => mouse(model, what, (column, row), &mut wishes),
         Message::Resize { width, height } => travel::update::resize(model, (width, height)),
@@ -137,7 +135,6 @@ fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
     graph::update::refresh(model, wishes);
     graph::what_if::refresh(model, wishes);
     gates::update::refresh(model, wishes);
-    gates::forming::refresh(model);
     launching::update::refresh(model, wishes);
     logs::update::refresh(model, wishes);
     errors::update::refresh(model);
@@ -224,9 +221,6 @@ fn key(model: &mut Model, press: Press, repeat: bool, at: Timestamp, wishes: &mu
         }
         return;
     }
-    if gates::forming::takes(model, press) {
-        return;
-    }
     if editing::takes(model, press) {
         editing::insert(model, press);
         return;
@@ -292,7 +286,6 @@ fn act(model: &mut Model, intent: Intent, count: Option<u32>, wishes: &mut Vec<W
     }
     let chosen = match &model.overlay {
         Some(Overlay::Dialog(_)) => return dialog::asking::answer(model, intent, wishes),
-        Some(Overlay::Form(_)) => return gates::forming::act(model, intent, wishes),
         Some(Overlay::Launch(_)) => return launching::update::act(model, intent, wishes),
         Some(Overlay::Leaving(_)) => return leaving::update::act(model, intent, wishes),
         Some(Overlay::Palette(_)) => palette::update::act(model, intent, wishes),

@@ -146,7 +146,6 @@ fn overlay(canvas: &Canvas<'_>, body: Rect, buf: &mut Buffer) {
         Some(Overlay::Palette(palette)) => palette::draw::draw(canvas, palette, body, buf),
         Some(Overlay::Help(state)) => help::draw::draw(canvas, state, body, buf),
         Some(Overlay::Menu { selected }) => popup::draw::menu(canvas, *selected, body, buf),
-        Some(Overlay::Form(form)) => gates::form::draw(canvas, form, body, buf),
         Some(Overlay::Launch(form)) => launching::draw::draw(canvas, form, body, buf),
         Some(Overlay::Leaving(leaving)) => leaving::draw::draw(canvas, leaving, body, buf),
         Some(Overlay::Text(sheetlet)) => popup::draw::text(canvas, sheetlet, body, buf),

@@ -4,6 +4,7 @@
 //! Console and command line draw the same rows, so they say the same words. Colours, wrapping, signs and making foreign
 //! text safe to show are left to the surface.
 
+mod alike;
 mod calls;
 mod changes;
 mod details;
@@ -53,6 +54,7 @@ pub fn ask_rows(told: &AskTold<'_>) -> Vec<AskSection> {
     }
     out.push(votes);
     out.push(people(told));
+    out.extend(alike::section(told, ask_rows));
     if told.spelling.has_details {
         out.extend(ask_details(told));
     }

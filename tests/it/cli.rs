@@ -181,7 +181,7 @@ fn json_has_the_shape_that_is_promised() {
     {
         assert_eq!(gate[key], value);
     }
-    assert_eq!((&gate["evidence"], &gate["will_run"][0]["undo"]), (&json!([]), &Value::Null));
+    assert_eq!((&gate["evidence"], &gate["will_run"][0]["undo"]), (&json!([]), &json!("unset")));
     assert_eq!(gate["requester"], place.runs()[0]["actor"], "who asked is told by name");
     let may = &place.show("r-1")["gates"][0]["may"];
     assert!(
@@ -626,7 +626,7 @@ steps:
         0,
         &[
             "if yes      starts now: stage\n            then: after\n            the gate high asks before: ship\n",
-            "if no       skips stage, after, high, ship; the run ends as rejected\n",
+            "if no       skips all of these; the run ends as rejected\n",
             "if nobody   no deadline",
         ],
     );

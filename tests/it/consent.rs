@@ -533,7 +533,7 @@ fn a_script_or_a_file_that_was_swapped_is_asked_about_again_and_the_old_yes_coun
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
     let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
-    assert!(shown.contains("executes    deploy.sh ") && shown.contains("executes    /"), "{shown}");
+    assert!(shown.contains("  executes deploy.sh ") && shown.contains("  executes /"), "{shown}");
 
     // A file that was shown, between the question and the yes.
     place.write("plan.txt", "two");
@@ -581,7 +581,7 @@ steps:
     let mut console = place.start(&["run", "w.yaml", "--headless"]);
     console.until("gate.asked");
     let shown = place.cue(&["gates", "--show", "g-1"]).ok().out;
-    assert!(shown.contains("executes    late.sh ") && !shown.contains("executes    made.sh"), "{shown}");
+    assert!(shown.contains("  executes late.sh ") && !shown.contains("executes made.sh"), "{shown}");
     place.cue(&["approve", "g-1"]).ok();
     console.until("gate.asked");
     assert!(why(&place, 2).contains("late.sh ("), "{}", why(&place, 2));

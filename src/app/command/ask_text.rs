@@ -119,7 +119,7 @@ pub(super) fn of_ask(ask: &Ask) -> Vec<String> {
 
 fn rows(ask: &Ask, gate: Option<&GateView>, run: Option<&RunView>, contents: &Contents) -> Vec<String> {
     let content = |digest| contents.of(digest);
-    let told = AskTold { ask, gate, run, read: None, content: &content, spelling: SPELLING };
+    let told = AskTold { ask, gate, run, read: None, others: &[], content: &content, spelling: SPELLING };
     let mut out = Vec::new();
     for section in ask_rows(&told) {
         if section.is_apart && !section.rows.is_empty() {

@@ -108,9 +108,8 @@ impl DialogField {
 
     /// A parameter of a gate, with the value that it has.
     pub(crate) fn of_form(field: &FormField) -> Self {
-        let text = if field.value.is_null() { String::new() } else { plain(&field.value) };
         let parameter = Some(Box::new(field.clone()));
-        Self { field: Field::of(&text), parameter, ..Self::new(&field.name, field.required) }
+        Self { field: Field::of(&typed(&field.value)), parameter, ..Self::new(&field.name, field.required) }
     }
 
     /// The value that was typed for a parameter.
@@ -314,6 +313,11 @@ impl Dialog {
         if let Some(problem) = self.fields.iter().find_map(|field| inputs_of(field).err()) {
             return Some(problem);
         }
+        let parameters = || self.fields.iter().filter_map(|field| Some((field, field.parameter.as_ref()?)));
+        let is_edit = matches!(&*self.command, Command::EditForm { .. });
+        if is_edit && parameters().all(|(field, parameter)| field.field.text() == typed(&parameter.value)) {
+            return Some("nothing is changed".to_owned());
+        }
         match &self.proof {
             Proof::Typed { wanted, field, ask } if !field.text().trim().eq_ignore_ascii_case(wanted) => {
                 Some(ask.clone())
@@ -445,9 +449,14 @@ fn set_again(command: &mut Command, fields: &[DialogField]) {
             *corrected = correction(text("file"), words());
         }
         Command::Fork { corrected, .. } => *corrected = correction(text("file"), words()),
-        Command::Decide(_) => set_form(command, fields),
+        Command::Decide(_) | Command::EditForm { .. } => set_form(command, fields),
         _ => {}
     }
+}
+
+/// A parameter as it is typed; an empty field stands for none.
+fn typed(value: &Value) -> String {
+    if value.is_null() { String::new() } else { plain(value) }
 }
 
 /// A value as it is typed.
@@ -455,16 +464,20 @@ pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Gives an approval the values of the form. A field that is shown and stays empty is left so on purpose.
+/// Gives an approval, or an edit, the values of the form. A field that is shown and stays empty is left so on purpose.
 pub(crate) fn set_form(command: &mut Command, fields: &[DialogField]) {
-    let Command::Decide(decision) = command else { return };
     let given = |field: &DialogField| {
         let parameter = field.parameter.as_ref()?;
         let given = ValueMap::from_iter([(parameter.name.clone(), field.value())]);
         let typed = check_form(std::slice::from_ref(&**parameter), &given);
         Some((parameter.name.clone(), typed.ok()?.remove(&parameter.name)?))
     };
-    decision.form = fields.iter().filter_map(given).collect();
+    let values: ValueMap = fields.iter().filter_map(given).collect();
+    match command {
+        Command::Decide(decision) => decision.form = values,
+        Command::EditForm { values: kept, .. } => *kept = values,
+        _ => {}
+    }
 }
 
 fn correction(file: &str, words: Vec<(String, String)>) -> Option<Box<Correction>> {

@@ -6,7 +6,7 @@
 
 use super::{
     prose::{HEAD, Prose, foreign_pieces},
-    state::Blob,
+    state::{Blob, Other},
 };
 use crate::{Glyphs, Role};
 use cuelight_base::{Digest, Timestamp};
@@ -38,6 +38,8 @@ pub(crate) struct Told<'a> {
     pub run: Option<&'a RunView>,
     /// The ask that was read before this one, when the gate has asked again since.
     pub read: Option<&'a Ask>,
+    /// Other gates that ask the same, with their runs.
+    pub others: &'a [Other],
     pub blobs: &'a BTreeMap<Digest, Blob>,
     /// True if votes and remarks are part of the text; otherwise a pane beside it shows them.
     pub with_votes: bool,
@@ -55,6 +57,7 @@ pub(super) fn ask_text(told: &Told<'_>, width: usize) -> Prose {
         gate: Some(told.gate),
         run: told.run,
         read: told.read,
+        others: told.others,
         content: &content,
         spelling: SPELLING,
     });
@@ -81,6 +84,7 @@ pub(super) fn details(gate: &GateView, blobs: &BTreeMap<Digest, Blob>, width: us
         gate: Some(gate),
         run: None,
         read: None,
+        others: &[],
         content: &content,
         spelling: AskSpelling { hash: Digest::to_string, ..SPELLING },
     };

@@ -1,7 +1,7 @@
 //! Several gates at once: only those that are of low risk, of one kind, read to their end and marked by hand. Each is
 //! approved with the ask that was read, on its own; what has changed since is not.
 
-use super::{answers::may_not, ask_text::name_of, deciding::place};
+use super::{answers::may_not, ask_text::name_of, deciding::place, state::Other};
 use crate::{
     About, Dialog, DialogField, Model, Preview, Role, Wish,
     dialog::{self, state::fact},
@@ -16,6 +16,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// Rows of the dialog beside the list of gates.
 const AROUND: usize = 12;
+/// Rows of the list that are searched for gates that ask the same, and gates that are read together.
+const ROWS_MAX: usize = 2_000;
+const ALIKE_MAX: usize = 100;
 
 /// True if `a` concerns the marked gates, and not only the one under the cursor.
 pub(super) fn is_meant(model: &Model) -> bool {
@@ -51,6 +54,32 @@ fn kind(gate: &GateView) -> (&str, &str) {
     let after = step.rsplit_once(']').map_or("", |halves| halves.1);
     let copies = if after.is_empty() { step.split('[').next().unwrap_or_default() } else { step };
     (&gate.ask.workflow, copies)
+}
+
+/// Other gates of the list that ask the same as this one, so that they are read with it: of the same kind, of low risk,
+/// with the same evidence and the same form.
+pub(super) fn alike(model: &Model, gate: &GateView) -> Vec<Other> {
+    let evidence = |gate: &GateView| -> Vec<_> {
+        let files = gate.ask.evidence.iter().filter(|item| item.text.is_none());
+        files.map(|item| (item.title.clone(), item.digest)).collect()
+    };
+    let is_alike = |other: &GateView| {
+        other.id != gate.id
+            && other.state == GateState::Open
+            && other.ask.risk <= Risk::Reversible
+            && kind(other) == kind(gate)
+            && other.ask.form == gate.ask.form
+            && evidence(other) == evidence(gate)
+    };
+    if gate.ask.risk > Risk::Reversible {
+        return Vec::new();
+    }
+    let others = model.gates.rows.iter().take(ROWS_MAX).filter_map(|row| match row.what {
+        Attention::Gate(other) => model.board.gate(other).filter(|other| is_alike(other)),
+        Attention::Doubt | Attention::StuckUndo | Attention::Review(..) => None,
+    });
+    let with_run = |other: &Arc<GateView>| (Arc::clone(other), model.board.run(other.run).cloned());
+    others.take(ALIKE_MAX).map(with_run).collect()
 }
 
 /// Marks the gate under the cursor, or takes its mark away; false when it cannot be marked.
@@ -142,8 +171,8 @@ pub(super) fn open(model: &mut Model) {
     let mut facts = vec![fact("on", place(model, &first.ask), Role::Text)];
     for gate in &marked {
         let ask = &gate.ask;
-        let text =
-            format!("ask {}  {}  {}", name_of(gate.hash), ask.run, cuelight_base::shorten(&ask.step, 28));
+        let question = cuelight_base::shorten(ask.prompt.lines().next().unwrap_or_default(), 48);
+        let text = format!("ask {}  {}  {question}", name_of(gate.hash), ask.run);
         facts.push(fact(&gate.id.to_string(), text, Role::Info));
     }
     let mut commands: Vec<Command> = marked.iter().map(|gate| approval(model, gate)).collect();
@@ -170,7 +199,7 @@ fn approval(model: &Model, gate: &GateView) -> Command {
     let now = model
         .gates
         .drawn
-        .filter(|drawn| drawn.gate == gate.id)
+        .filter(|drawn| drawn.gate == gate.id || is_shown_beside(model, gate.id))
         .map_or(Span(0), |drawn| model.now.since(drawn.since));
     Command::Decide(Box::new(Decision {
         id: DecisionId(String::new()),
@@ -185,6 +214,11 @@ fn approval(model: &Model, gate: &GateView) -> Command {
         overrides: false,
         form: ValueMap::new(),
     }))
+}
+
+/// True if what this gate differs in stands below the ask of the one under the cursor.
+fn is_shown_beside(model: &Model, gate: GateId) -> bool {
+    model.gates.text.as_ref().is_some_and(|text| text.others.iter().any(|(other, _)| other.id == gate))
 }
 
 /// The last look before they leave: each has to be about the ask that was marked, and of this board.

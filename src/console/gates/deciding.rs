@@ -9,7 +9,7 @@ pub(crate) use facts::place;
 use super::{
     answers::{ANSWERS, refusal},
     ask_text::name_of,
-    batch, forming,
+    batch,
 };
 use crate::{
     About, Dialog, DialogField, Field, Focus, Intent, Level, Model, Preview, Proof, Role, Wish,
@@ -20,7 +20,7 @@ use crate::{
     model::{Overlay, PromptKind, Sheetlet},
     update::{editing, requests, toast},
 };
-use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, GateId, ValueMap};
+use cuelight_base::{BREAK_GLASS_REASON_CHARS_MIN, DecisionId, GateId, ValueMap, counted};
 use cuelight_engine::{Command, Decision, DoubtAnswer, GateState, Verdict};
 use cuelight_plan::Risk;
 use cuelight_projection::{command_line, stuck_words};
@@ -66,7 +66,7 @@ fn open(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             decide(model, intent, wishes);
         }
         Intent::Delegate => delegate(model),
-        Intent::EditForm => forming::open(model),
+        Intent::EditForm => edit(model),
         Intent::Comment => {
             model.gates.remark = model.gates.gate();
             editing::open_prompt(model, PromptKind::Remark);
@@ -148,6 +148,46 @@ fn decide(model: &mut Model, intent: Intent, wishes: &mut Vec<Wish>) {
             focus: if verdict == Verdict::Approve { Focus::Back } else { Focus::Field(0) },
             about: About::Gate(gate.id),
             ..Dialog::of(command, Preview::Asked(request))
+        },
+    );
+}
+
+/// Opens the dialog that changes the parameters of a gate. It makes a new ask: people who have answered are asked again,
+/// and the editor does not vote.
+fn edit(model: &mut Model) {
+    let Some(gate) = model.gates.gate().and_then(|gate| model.board.gate(gate)).cloned() else { return };
+    let by = model.seat.actor.clone();
+    let mut command = Command::EditForm {
+        gate: gate.id,
+        epoch: gate.epoch(),
+        values: ValueMap::new(),
+        reason: String::new(),
+        by,
+    };
+    let mut fields: Vec<DialogField> = gate.ask.form.iter().map(DialogField::of_form).collect();
+    fields.push(DialogField::new("reason", true));
+    set_form(&mut command, &fields);
+    let votes = match gate.votes.len() {
+        0 => "you will not be able to approve the new ask".to_owned(),
+        votes => format!(
+            "{} no longer {}; you will not be able to approve the new ask",
+            counted(votes, "answer", "answers"),
+            if votes == 1 { "counts" } else { "count" }
+        ),
+    };
+    dialog::asking::show(
+        model,
+        Dialog {
+            title: format!("Change the parameters of {}?", gate.id),
+            verb: "Ask again".to_owned(),
+            facts: vec![
+                fact("question", gate.ask.prompt.lines().next().unwrap_or_default(), Role::Title),
+                fact("on", place(model, &gate.ask), Role::Text),
+            ],
+            fields,
+            focus: Focus::Field(0),
+            about: About::Gate(gate.id),
+            ..Dialog::of(command, Preview::Known(vec!["asks again with these values".to_owned(), votes]))
         },
     );
 }

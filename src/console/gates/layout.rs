@@ -1,4 +1,4 @@
-//! The places on the screen of the list of gates, and of the form for an ask.
+//! The places on the screen of the list of gates.
 
 use crate::{
     Model,
@@ -80,26 +80,4 @@ pub(crate) fn gates(model: &Model) -> GatesLayout {
             GatesLayout { list: Some(list), rows, each: CARD, pane, text: text_of(pane), side: Some(side) }
         }
     }
-}
-
-/// The parts of a gate's form.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FormLayout {
-    /// The values, with their border.
-    pub editor: Rect,
-    /// The lines of them.
-    pub text: Rect,
-    pub schema: Rect,
-    pub check: Rect,
-    pub reason: Rect,
-}
-
-pub(crate) fn form(size: (u16, u16)) -> FormLayout {
-    let body = frame(size).body;
-    let inside = inset(body, 1, 1, 1);
-    let check = (inside.height / 3).clamp(5, 12);
-    let (upper, reason) = split_down(inside, inside.height.saturating_sub(3));
-    let (upper, check) = split_down(upper, upper.height.saturating_sub(check));
-    let (editor, schema) = split_across(upper, upper.width / 2);
-    FormLayout { editor, text: inset(editor, 1, 1, 1), schema, check, reason }
 }

@@ -7,8 +7,6 @@ pub(super) mod deciding;
 mod doubt_text;
 pub(super) mod draw;
 mod evidence;
-pub(super) mod form;
-pub(super) mod forming;
 pub(super) mod layout;
 mod prose;
 mod side;

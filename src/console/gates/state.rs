@@ -2,16 +2,14 @@
 //! form being edited. Part of the model; changed by `update` only.
 
 use super::prose::{ProseLine, RowId};
-use crate::{Field, Role};
-use cuelight_base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp, ValueMap};
-use cuelight_engine::{Ask, FormField};
+use cuelight_base::{AttemptId, Digest, Epoch, GateId, RunId, Seq, Span, StepIx, Timestamp};
+use cuelight_engine::Ask;
 use cuelight_projection::{Attention, Board, GateView, InboxRow, RunView};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::Arc,
 };
-use tui_textarea::TextArea;
 
 /// The identity of a row, stable while others come and go.
 pub(crate) type RowKey = (Attention, RunId, StepIx);
@@ -116,6 +114,9 @@ pub(crate) fn key_of(row: &InboxRow) -> RowKey {
     (row.what, row.run, row.step)
 }
 
+/// A gate that asks the same as another one, and its run.
+pub(super) type Other = (Arc<GateView>, Option<Arc<RunView>>);
+
 /// The text of one row, and what it was made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
@@ -123,6 +124,8 @@ pub(crate) struct Text {
     pub of: RowKey,
     pub width: usize,
     pub made_of: MadeOf,
+    /// Gates that ask the same: what they differ in is part of the text.
+    pub others: Vec<Other>,
     pub blobs_read: u32,
 }
 
@@ -203,25 +206,4 @@ pub(crate) struct Blob {
     pub asked: Option<u64>,
     /// Why it could not be read.
     pub missing: Option<String>,
-}
-
-/// A form that is being edited, over the whole screen.
-#[derive(Clone, Debug)]
-pub(crate) struct FormState {
-    pub gate: GateId,
-    pub epoch: Epoch,
-    pub hash: Digest,
-    pub fields: Vec<FormField>,
-    /// The values as JSON.
-    pub text: TextArea<'static>,
-    /// The first line of it that is shown.
-    pub top: usize,
-    pub reason: Field,
-    pub in_reason: bool,
-    /// True if Esc was pressed while the form had changes.
-    pub leaving: bool,
-    /// The result of checking the text: what is valid and what is not.
-    pub check: Vec<(&'static str, String, Role)>,
-    /// The values, when they can be kept.
-    pub values: Option<ValueMap>,
 }

@@ -6,7 +6,7 @@ use super::{
     ask_text::{Told, ask_text},
     deciding,
     doubt_text::{Doubtful, doubt_text},
-    state::{Blob, Drawn, MadeOf, RowKey, Seen, Text, gate_of, key_of},
+    state::{Blob, Drawn, MadeOf, Other, RowKey, Seen, Text, gate_of, key_of},
 };
 use crate::{
     About, Answer, Intent, Lookup, Model, Role, Sheet, View, Width, Wish, layout,
@@ -15,7 +15,7 @@ use crate::{
 };
 use cuelight_base::{AttemptId, Digest, Span, Timestamp};
 use cuelight_engine::Refusal;
-use cuelight_projection::{Attention, InboxRow, scripts_to_compare};
+use cuelight_projection::{Attention, GateView, InboxRow, scripts_to_compare};
 use std::{cmp::Ordering, collections::BTreeMap, ops::Range, sync::Arc};
 
 /// So much of a file of evidence is read; the rest is counted.
@@ -198,8 +198,20 @@ fn text(model: &mut Model) {
     };
     let places = layout::gates(model);
     let (width, blobs_read) = (usize::from(places.text.width), model.gates.blobs_read);
+    let others = match &made_of {
+        MadeOf::Gate(gate, _) if matches!(of.0, Attention::Gate(_)) => super::batch::alike(model, gate),
+        _ => Vec::new(),
+    };
+    let is_of = |known: &[Other]| {
+        known.len() == others.len()
+            && known.iter().zip(&others).all(|(known, other)| Arc::ptr_eq(&known.0, &other.0))
+    };
     let fits = |text: &Arc<Text>| {
-        text.of == of && text.width == width && text.blobs_read == blobs_read && text.made_of.is(&made_of)
+        text.of == of
+            && text.width == width
+            && text.blobs_read == blobs_read
+            && text.made_of.is(&made_of)
+            && is_of(&text.others)
     };
     if model.gates.text.as_ref().is_some_and(fits) {
         return;
@@ -218,6 +230,7 @@ fn text(model: &mut Model) {
                 gate,
                 run: run.as_deref(),
                 read,
+                others: &others,
                 blobs: &model.gates.blobs,
                 with_votes: places.side.is_none(),
                 glyphs,
@@ -231,7 +244,7 @@ fn text(model: &mut Model) {
             doubt_text(&Doubtful { run, index: of.2, step, tail, glyphs }, width)
         }
     };
-    model.gates.text = Some(Arc::new(Text { lines: prose.lines, of, width, made_of, blobs_read }));
+    model.gates.text = Some(Arc::new(Text { lines: prose.lines, of, width, made_of, others, blobs_read }));
 }
 
 /// Keeps cursor and text inside what there is.
@@ -265,16 +278,22 @@ pub(crate) fn drawn(model: &mut Model, at: Timestamp) {
     let before = model.gates.drawn.filter(|drawn| (drawn.gate, drawn.epoch, drawn.hash) == (id, epoch, hash));
     model.gates.drawn = Some(before.unwrap_or(Drawn { gate: id, epoch, hash, since: at }));
     if model.gates.unseen() == 0 {
-        model.gates.changed.remove(&id);
-        let now = Arc::clone(&gate.ask);
-        let before = model.gates.read.remove(&id);
-        let entry = match before {
-            Some((read, before)) if read.epoch == epoch => (read, before),
-            Some((read, _)) => (now, Some(read)),
-            None => (now, None),
-        };
-        model.gates.read.insert(id, entry);
+        was_read(model, &gate);
+        let others = model.gates.text.as_ref().map(|text| text.others.clone()).unwrap_or_default();
+        others.iter().for_each(|(other, _)| was_read(model, other));
     }
+}
+
+/// The whole ask of a gate was on the screen, or all that it differs in from another one that was.
+fn was_read(model: &mut Model, gate: &GateView) {
+    model.gates.changed.remove(&gate.id);
+    let now = Arc::clone(&gate.ask);
+    let entry = match model.gates.read.remove(&gate.id) {
+        Some((read, before)) if read.epoch == now.epoch => (read, before),
+        Some((read, _)) => (now, Some(read)),
+        None => (now, None),
+    };
+    model.gates.read.insert(gate.id, entry);
 }
 
 fn note_seen(model: &mut Model, lines: Range<usize>) {

@@ -12,6 +12,9 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+/// Scopes of older keymaps that have no keys any more. Their tables are read and say nothing.
+const RETIRED: &[&str] = &["form"];
+
 /// Reads one file; knows its text, so that an offset can become a line.
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
@@ -128,7 +131,7 @@ impl Reader<'_> {
 
     fn scope_named(&mut self, name: &Spanned<std::borrow::Cow<'_, str>>) -> Option<Scope> {
         let scope = Scope::named(name.get_ref());
-        if scope.is_none() {
+        if scope.is_none() && !RETIRED.contains(&&**name.get_ref()) {
             let known: Vec<&str> = SCOPES.iter().map(|(_, name)| *name).collect();
             let message =
                 format!("`{}` has no keys of its own; known are {}", name.get_ref(), known.join(", "));

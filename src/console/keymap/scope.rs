@@ -35,8 +35,6 @@ pub enum Scope {
     Dialog,
     /// In help, menus and lists over the view.
     Popup,
-    /// In a form of several lines.
-    Form,
     /// In the question on the way out.
     Leave,
 }
@@ -58,7 +56,6 @@ pub(super) const SCOPES: &[(Scope, &str)] = &[
     (Scope::Text, "text"),
     (Scope::Dialog, "dialog"),
     (Scope::Popup, "popup"),
-    (Scope::Form, "form"),
     (Scope::Leave, "leave"),
 ];
 
@@ -79,7 +76,7 @@ impl Scope {
 
     /// A view, whose keys stand before those of `normal`.
     pub(super) fn is_view(self) -> bool {
-        !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Form | Self::Leave)
+        !matches!(self, Self::Normal | Self::Text | Self::Dialog | Self::Popup | Self::Leave)
     }
 
     /// True if the scope's keys lie over those of a view.
@@ -106,7 +103,6 @@ impl Scope {
             Self::Text => &[Self::Text],
             Self::Dialog => &[Self::Dialog],
             Self::Popup => &[Self::Popup],
-            Self::Form => &[Self::Form],
             Self::Leave => &[Self::Leave],
         }
     }

@@ -47,7 +47,7 @@ impl Model {
             (Some(Overlay::Dialog(_) | Overlay::Leaving(_)), _) => Mode::Confirm,
             (Some(Overlay::Palette(_)), _) => Mode::Command,
             (Some(Overlay::Help { .. }), _) => Mode::Help,
-            (Some(Overlay::Form(_) | Overlay::Launch(_)), _) => Mode::Insert,
+            (Some(Overlay::Launch(_)), _) => Mode::Insert,
             (None, Some(prompt)) if matches!(prompt.kind, PromptKind::Remark | PromptKind::Compare) => {
                 Mode::Insert
             }
@@ -70,7 +70,6 @@ impl Model {
             (Some(Overlay::Leaving(_)), _) => Scope::Leave,
             (Some(Overlay::Palette(_) | Overlay::Launch(_)), _) | (None, Some(_)) => Scope::Text,
             (Some(Overlay::Help { .. } | Overlay::Menu { .. } | Overlay::Text(_)), _) => Scope::Popup,
-            (Some(Overlay::Form(_)), _) => Scope::Form,
             (None, None) => self.past.travel.as_ref().map_or(self.view.scope(), |travel| travel.scope()),
         }
     }

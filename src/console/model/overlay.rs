@@ -1,6 +1,6 @@
 //! The windows over a view and the line of text below it: palette, launch form, help, prompt.
 
-use crate::{Dialog, Field, Intent, Level, gates::state::FormState};
+use crate::{Dialog, Field, Intent, Level};
 use cuelight_base::{RunId, Timestamp};
 
 /// A window over the view, which takes the keys.
@@ -11,7 +11,6 @@ pub(crate) enum Overlay {
     Help(HelpState),
     Menu { selected: usize },
     Text(Sheetlet),
-    Form(Box<FormState>),
     Launch(Box<LaunchForm>),
     Leaving(Leaving),
 }

@@ -56,7 +56,6 @@ pub(crate) fn act(
             Overlay::Dialog(_)
             | Overlay::Help(_)
             | Overlay::Palette(_)
-            | Overlay::Form(_)
             | Overlay::Launch(_)
             | Overlay::Leaving(_),
         )

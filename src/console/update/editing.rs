@@ -12,7 +12,6 @@ pub(crate) fn takes(model: &Model, press: Press) -> bool {
     let has_field = match &model.overlay {
         Some(Overlay::Dialog(dialog)) => dialog.wants_text(),
         Some(Overlay::Palette(_)) => true,
-        Some(Overlay::Form(form)) => form.in_reason,
         Some(Overlay::Leaving(leaving)) => leaving.stop.is_some(),
         Some(Overlay::Launch(form)) => form.focus <= form.inputs.len(),
         Some(Overlay::Help(help)) => help.types,
@@ -94,41 +93,14 @@ pub(super) fn letter(press: Press) -> Option<char> {
     }
 }
 
-/// True if a key inserts text or a line end.
-pub(crate) fn types(press: Press) -> bool {
-    matches!(press, Press { key: Key::Char(_) | Key::Enter, ctrl: false, .. })
-}
-
-/// A key as the editor of several lines knows it.
-pub(crate) fn input_of(press: Press) -> tui_textarea::Input {
-    use tui_textarea::Key as Other;
-    let key = match press.key {
-        Key::Char(c) => Other::Char(c),
-        Key::Enter => Other::Enter,
-        Key::Backspace => Other::Backspace,
-        Key::Delete => Other::Delete,
-        Key::Up => Other::Up,
-        Key::Down => Other::Down,
-        Key::Left => Other::Left,
-        Key::Right => Other::Right,
-        Key::Home => Other::Home,
-        Key::End => Other::End,
-        Key::PageUp => Other::PageUp,
-        Key::PageDown => Other::PageDown,
-        Key::Esc | Key::Tab | Key::BackTab | Key::Insert | Key::F(_) => Other::Null,
-    };
-    tui_textarea::Input { key, ctrl: press.ctrl, alt: press.alt, shift: false }
-}
-
 pub(super) fn field_mut(model: &mut Model) -> Option<&mut Field> {
     match &mut model.overlay {
         Some(Overlay::Dialog(dialog)) => dialog.field_mut(),
         Some(Overlay::Palette(palette)) => Some(&mut palette.field),
         Some(Overlay::Leaving(leaving)) => leaving.stop.as_mut(),
-        Some(Overlay::Form(form)) if form.in_reason => Some(&mut form.reason),
         Some(Overlay::Launch(form)) => form.field_mut(),
         Some(Overlay::Help(help)) if help.types => Some(&mut help.find),
-        Some(Overlay::Help(_) | Overlay::Menu { .. } | Overlay::Text(_) | Overlay::Form(_)) => None,
+        Some(Overlay::Help(_) | Overlay::Menu { .. } | Overlay::Text(_)) => None,
         None => model.prompt.as_mut().map(|prompt| &mut prompt.field),
     }
 }

@@ -98,7 +98,7 @@ fn title(model: &Model) -> Said {
         Some(Overlay::Help { .. }) => "the help is open".to_owned(),
         Some(Overlay::Menu { .. }) => "choices: a number chooses, Esc goes back".to_owned(),
         Some(Overlay::Text(_)) => "a text is open".to_owned(),
-        Some(Overlay::Form(_) | Overlay::Launch(_)) => "a form is open".to_owned(),
+        Some(Overlay::Launch(_)) => "a form is open".to_owned(),
         None => format!("view {}", model.view.name()),
     };
     Said {
@@ -276,16 +276,9 @@ enum How {
 fn drawn(model: &Model, part: Rect) -> Vec<Said> {
     let how = match (&model.overlay, model.view) {
         _ if part.height <= 1 => How::Table,
-        (
-            Some(
-                Overlay::Dialog(_)
-                | Overlay::Leaving(_)
-                | Overlay::Text(_)
-                | Overlay::Form(_)
-                | Overlay::Launch(_),
-            ),
-            _,
-        ) => How::Text,
+        (Some(Overlay::Dialog(_) | Overlay::Leaving(_) | Overlay::Text(_) | Overlay::Launch(_)), _) => {
+            How::Text
+        }
         (None, View::Gates | View::Logs) => How::Text,
         _ => How::Table,
     };

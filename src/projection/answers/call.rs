@@ -18,8 +18,8 @@ pub(super) struct CallAnswer {
     /// Files that are executed or read, each with its hash.
     files: Value,
     effect: Value,
-    /// `yes`, or `no` where the workflow declares it impossible; null where it says nothing.
-    undo: Option<String>,
+    /// `yes`, `no` where the workflow declares it impossible, `unset` where it says nothing.
+    undo: String,
     /// Variables by name; a secret by its name alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<BTreeMap<String, String>>,
@@ -94,7 +94,7 @@ impl CallAnswer {
             launch_hash: will_run.launch_hash.to_string(),
             files: to_value(&will_run.files),
             effect: to_value(&will_run.effect),
-            undo: Some(will_run.undo.clone()).filter(|undo| undo != "unset"),
+            undo: will_run.undo.clone(),
             environment: (!launch.env.is_empty()).then(environment),
             choice: will_run.choice.clone(),
             may_be_cached: will_run.may_be_cached,

@@ -3,8 +3,10 @@
 use crate::{FieldRow, GateView, RunView};
 use cuelight_base::{Digest, Timestamp};
 use cuelight_engine::Ask;
+use std::sync::Arc;
 
 /// Everything that the rows of an ask are made from.
+#[derive(Clone, Copy)]
 pub struct AskTold<'a> {
     /// The ask that is shown.
     pub ask: &'a Ask,
@@ -14,6 +16,8 @@ pub struct AskTold<'a> {
     pub run: Option<&'a RunView>,
     /// The ask that the same person read before this one, when the gate has asked again since.
     pub read: Option<&'a Ask>,
+    /// Other gates that ask the same, with their runs.
+    pub others: &'a [(Arc<GateView>, Option<Arc<RunView>>)],
     /// The content of a file of evidence.
     pub content: &'a dyn Fn(Digest) -> AskContent<'a>,
     /// The spelling of a surface.
@@ -78,6 +82,8 @@ pub enum AskPart {
     Claim,
     /// The people who may answer.
     People,
+    /// Other gates that ask the same.
+    Alike,
     /// Hashes, templates and declared effects.
     Details,
     /// The last row, which names the ask.

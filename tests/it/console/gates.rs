@@ -403,13 +403,13 @@ fn rejecting_needs_a_reason_and_says_what_it_causes() {
 }
 
 #[test]
-fn parameters_are_edited_as_json_and_checked_while_they_are_typed() {
-    at_sizes("edit", || only(RELEASE), "e down down end left backspace 5");
+fn parameters_are_changed_in_fields_of_their_types() {
+    at_sizes("edit", || only(RELEASE), "e tab backspace backspace 2 5");
 }
 
 #[test]
 fn a_value_that_does_not_fit_is_told_at_once() {
-    at_sizes("edit_wrong", || only(RELEASE), "e down left left backspace X");
+    at_sizes("edit_wrong", || only(RELEASE), "e tab backspace X");
 }
 
 #[test]
@@ -790,24 +790,17 @@ fn the_row_under_the_cursor_stays_when_others_arrive() {
 #[test]
 fn an_edit_asks_anew_and_the_editor_does_not_vote() {
     let mut console = gates(only(RELEASE), (80, 24));
-    assert!(answer(&mut console, "e ctrl-s").is_empty(), "nothing is changed");
-    let asked =
-        answer(&mut console, &format!("down down end left backspace 5 tab {} ctrl-s", typed("half of it")));
+    let why = typed("half of it");
+    assert!(answer(&mut console, &format!("e tab tab tab {why} tab y")).is_empty(), "nothing is changed");
+    assert!(console.text().contains("nothing is changed"), "{}", console.text());
+    rest(&mut console);
+    let asked = answer(&mut console, &format!("esc e tab backspace backspace 2 5 tab tab {why} tab y"));
     let [Command::EditForm { epoch, values, reason, .. }] = asked.as_slice() else {
         panic!("{asked:#?}\n{}", console.text())
     };
     assert_eq!((*epoch, values["share"].as_i64(), reason.as_str()), (Epoch(1), Some(25), "half of it"));
     assert!(answer(&mut console, "enter g g space space space a y").is_empty());
     assert!(console.text().contains("edited the form"), "{}", console.text());
-}
-
-#[test]
-fn leaving_a_form_that_was_changed_takes_two_keys() {
-    let mut console = gates(only(RELEASE), (80, 24));
-    let _ = answer(&mut console, "e x esc");
-    assert!(console.text().contains("params.json"), "{}", console.text());
-    let _ = answer(&mut console, "esc");
-    assert!(!console.text().contains("params.json"), "{}", console.text());
 }
 
 #[test]
