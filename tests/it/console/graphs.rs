@@ -83,8 +83,13 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
         let text = console.text();
         assert!(text.contains("approve") && text.contains("pay_out"), "{text}");
         assert!(text.contains("reject") && text.contains("skips pay_out"), "{text}");
-        drop(console.press("v v"));
-        assert!(console.text().contains("what if: reject"), "{}", console.text());
+        assert!(!text.contains("what if: "), "no sign lies over the steps before it is asked for: {text}");
+        drop(console.press("v"));
+        let text = console.text();
+        assert!(text.contains("what if: approve") && text.contains("► starts"), "{text}");
+        drop(console.press("v"));
+        let text = console.text();
+        assert!(text.contains("what if: reject") && text.contains("⊘ skips"), "{text}");
         drop(console.press("esc"));
         assert!(!console.text().contains("what if: "), "{}", console.text());
     }
@@ -93,6 +98,31 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
         drop(console.press("j enter v v"));
         console
     });
+}
+
+#[test]
+fn a_step_that_failed_says_why_under_the_graph_with_the_keys_for_it() {
+    for (width, height) in [(80, 24), (100, 30), (160, 48)] {
+        let mut console = fan();
+        drop(console.send(Message::Resize { width, height }));
+        drop(console.press("enter"));
+        let text = console.text();
+        assert!(text.contains("UNIQUE order_id=77120"), "{text}");
+        assert!(text.contains("L logs   R retry   n next hot (1 of 5)   e all edges"), "{text}");
+    }
+}
+
+#[test]
+fn the_map_never_lies_over_the_graph_of_a_small_screen() {
+    let mut console = long(400);
+    drop(console.send(Message::Resize { width: 80, height: 24 }));
+    drop(console.press("enter z R"));
+    assert!(!console.text().contains("─ map "), "{}", console.text());
+    drop(console.press("o"));
+    let text = console.text();
+    assert!(text.contains("─ map "), "{text}");
+    let mut beside = text.lines().skip(2).take(8).filter_map(|line| line.chars().nth(62));
+    assert!(beside.all(|c| "╭│╰".contains(c)), "it stands beside: {text}");
 }
 
 #[test]
