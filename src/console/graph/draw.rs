@@ -155,7 +155,8 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
         line.push((format!("   what if: {}", verb.short()), canvas.style(Role::Warn)));
         line.extend(legend(canvas));
     } else {
-        line.push((format!("   follow {}", if model.dag.follow { "on" } else { "off" }), muted));
+        let follows = model.dag.follow && !model.dag.held;
+        line.push((format!("   follow {}", if follows { "on" } else { "off" }), muted));
     }
     put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
     let used = width_of(&line);

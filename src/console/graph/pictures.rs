@@ -57,6 +57,8 @@ pub(crate) fn begin(model: &mut Model) {
         return;
     };
     model.dag.begun = Some(run.id());
+    // A step that was gone to is where the cursor stays.
+    model.dag.held = model.dag.goal.is_some();
     (model.dag.picture, model.dag.near) = (None, None);
     (model.dag.view.wide, model.dag.view.room) = (is_wide(model), layout::room(model));
     model.dag.view.all_edges = false;

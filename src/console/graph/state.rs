@@ -22,6 +22,8 @@ pub(crate) struct DagState {
     pub goal: Option<u32>,
     /// When follow moved last.
     pub followed_at: Timestamp,
+    /// True if the user moved the cursor since the run was opened: it is not followed away from there.
+    pub held: bool,
     /// True if the map is wanted, false if it is not; else it is shown where it takes nothing from the graph.
     pub map: Option<bool>,
     /// The last search, and the steps that match it, ascending.

@@ -2,7 +2,7 @@
 
 use super::state::Picture;
 use crate::{
-    Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout,
+    Direction, FoldKind, Intent, Mark, Model, Query, Role, View, Wish, Zoom, layout,
     marks::mark_of_step,
     pattern::Sought,
     searches::OF_STEPS,
@@ -26,11 +26,18 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     }
     let rested = model.clock.since(model.keyboard.last_key) >= FOLLOW_REST || model.keyboard.last_key.0 == 0;
-    let looks_ahead = model.dag.what_if.verb.is_some();
-    if model.dag.follow && rested && !looks_ahead && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
+    let stays = model.dag.what_if.verb.is_some() || model.dag.held || is_on_gate(model);
+    if model.dag.follow && rested && !stays && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
         follow(model, wishes);
     }
     keep_in_sight(model);
+}
+
+/// True if the cursor is on a gate that waits for people.
+fn is_on_gate(model: &Model) -> bool {
+    let nodes = model.dag.picture.as_ref().map(|picture| &picture.graph.nodes);
+    let node = nodes.zip(model.dag.view.selected).and_then(|(nodes, selected)| nodes.get(selected as usize));
+    node.is_some_and(|node| node.gate && matches!(node.mark, Mark::Gate | Mark::GateLate))
 }
 
 /// To the newest step that runs, waits for somebody or has failed.
@@ -155,7 +162,8 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         Intent::Map | Intent::Preview => model.dag.map = Some(!layout::shows_map(model)),
         Intent::AllEdges => model.dag.view.all_edges = !model.dag.view.all_edges,
         Intent::Follow => {
-            model.dag.follow = !model.dag.follow;
+            model.dag.follow = model.dag.held || !model.dag.follow;
+            model.dag.held = false;
             let text = if model.dag.follow { "follow on" } else { "follow off" };
             toast(model, text, Role::Info);
         }
@@ -215,6 +223,7 @@ fn walk(model: &mut Model, picture: &Arc<Picture>, direction: Direction, times: 
 fn jump(model: &mut Model, node: Option<u32>) {
     if let Some(node) = node {
         model.dag.view.selected = Some(node);
+        model.dag.held = true;
     }
 }
 

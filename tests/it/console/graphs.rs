@@ -100,6 +100,53 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
     });
 }
 
+/// Steps end, and time passes without a key.
+fn time_passes(console: &mut Console) {
+    let run = console.model.run().expect("selected");
+    for _ in 0..3 {
+        console.stage.drain(run, 2);
+        drop(console.see());
+        console.at = console.at + Span(10_000);
+        let at = console.at;
+        drop(console.send(Message::Tick(at)));
+    }
+}
+
+#[test]
+fn following_leaves_the_cursor_where_somebody_put_it() {
+    let mut console = fan();
+    drop(console.press("enter"));
+    time_passes(&mut console);
+    assert!(console.step_id().starts_with("load"), "{}", console.step_id());
+    drop(console.press("g g"));
+    assert_eq!(console.step_id(), "plan_day");
+    assert!(console.text().contains("follow off"), "{}", console.text());
+    time_passes(&mut console);
+    assert_eq!(console.step_id(), "plan_day");
+    drop(console.press("f"));
+    assert!(console.text().contains("follow on"), "{}", console.text());
+    time_passes(&mut console);
+    assert!(console.step_id().starts_with("load"), "{}", console.step_id());
+}
+
+#[test]
+fn following_stays_on_a_gate_that_waits() {
+    let workflow = "name: ship\nsteps:\n  - {id: ask, gate: {prompt: Ship?}}\n  \
+         - {id: pack, run: pack, effect: pure}\n  - {id: seal, needs: pack, run: seal, effect: pure}\n";
+    let mut stage = Stage::at("11:00:00");
+    let run = stage.launch("cron", workflow);
+    let mut console = Console::new(stage, 160, 48);
+    drop(console.press("enter"));
+    assert_eq!(console.step_id(), "ask");
+    console.stage.pass(3);
+    console.stage.drain(run, 1);
+    drop(console.see());
+    console.at = console.at + Span(10_000);
+    let at = console.at;
+    drop(console.send(Message::Tick(at)));
+    assert_eq!(console.step_id(), "ask", "seal began later");
+}
+
 #[test]
 fn a_step_that_failed_says_why_under_the_graph_with_the_keys_for_it() {
     for (width, height) in [(80, 24), (100, 30), (160, 48)] {
