@@ -230,7 +230,7 @@ fn at(mut took: Vec<Duration>, percent: usize) -> u128 {
 
 /// From a graph to a picture, as when it is opened.
 fn laid_out() {
-    for steps in [1_000_u32, 10_000] {
+    for steps in [1_000_u32, 2_000, 10_000] {
         let node = |index: u32| {
             let middle = steps / 2;
             let mark = match index {
@@ -246,7 +246,7 @@ fn laid_out() {
             .collect();
         let graph = DagGraph { nodes: (0..steps).map(node).collect(), edges };
         for zoom in [Zoom::Compact, Zoom::Outline, Zoom::Dots] {
-            let view = DagView { zoom, ..DagView::default() };
+            let view = DagView { zoom, room: 114, ..DagView::default() };
             let (mut folds, mut layouts) = (Vec::new(), Vec::new());
             for _ in 0..20 {
                 let began = Instant::now();

@@ -152,6 +152,7 @@ intents! {
     Children View L0 "children" "children" "to what needs this",
     Tree View L0 "tree" "tree" "as a tree of lines",
     Map View L0 "map" "map" "map on or off",
+    AllEdges View L0 "all-edges" "all edges" "all edges, or a few",
     WhatIf View L0 "what-if" "what if" "what an answer does",
     Who View L0 "who" "who" "who can answer",
     Evidence View L0 "evidence" "view" "whole evidence",

@@ -105,6 +105,15 @@ fn save_svg(graph: &DagGraph, view: &DagView, buf: &Buffer) {
     std::fs::write(path, cuelight_console::to_svg(&buf, &theme)).expect("the directory is there");
 }
 
+/// A picture of all of a graph in the room that the view gives it.
+fn check_in(graph: &DagGraph, view: &DagView) -> String {
+    let (_, places, _) = drawn(graph, view, Glyphs::default(), Rect::new(0, 0, 1, 1));
+    let (width, height) = places.size();
+    let size = |cells: i32| u16::try_from(cells).expect("small");
+    assert!(view.room == 0 || width <= i32::from(view.room), "{width} columns in {}", view.room);
+    to_text(&drawn(graph, view, Glyphs::default(), Rect::new(0, 0, size(width), size(height))).2)
+}
+
 fn check(text: &str) -> String {
     picture(text, &DagView::default())
 }
@@ -255,8 +264,8 @@ fn a_gate_stands_in_no_fold_whatever_its_state() {
     }
 }
 
-#[test]
-fn done_and_far_away_is_one_node() {
+/// Twelve lanes of nine steps each, half of them done; in one a step runs.
+fn lanes() -> DagGraph {
     let lane = |n: u32| {
         format!(
             "root -> a{n}; a{n} -> b{n} c{n}; b{n} c{n} -> d{n}; d{n} -> e{n} f{n}; e{n} f{n} -> g{n}; \
@@ -264,10 +273,19 @@ fn done_and_far_away_is_one_node() {
         )
     };
     let text = (0..12).map(lane).collect::<Vec<_>>().concat();
-    let graph = graph(&format!("{text} end=todo; d3=runs"));
-    let shown = fold(&graph, &DagView::default());
-    let far = |kind| shown.nodes.iter().find(|node| node.key.kind == kind).map_or(0, |node| node.count);
-    assert_eq!((shown.nodes.len(), far(FoldKind::Settled), far(FoldKind::Later)), (9, 45, 58));
+    graph(&format!("{text} end=todo; d3=runs"))
+}
+
+#[test]
+fn quiet_steps_of_a_level_are_counted_and_neighbours_of_what_runs_are_not() {
+    let shown = fold(&lanes(), &DagView::default());
+    let counted = shown.nodes.iter().filter(|node| matches!(node.key.kind, FoldKind::Level(_)));
+    let counted: Vec<String> = counted.map(|node| node.title(Glyphs::default())).collect();
+    assert_eq!(counted, ["12 done", "22 done", "11 done", "22 to do", "12 to do", "24 to do"]);
+    let alone = shown.nodes.iter().filter(|node| node.key.kind == FoldKind::Step);
+    let alone: Vec<&str> = alone.map(|node| node.label.as_str()).collect();
+    assert_eq!(alone, ["root", "end", "b3", "c3", "d3", "e3", "f3"]);
+    assert_snapshot!(check_in(&lanes(), &DagView { room: 78, ..DagView::default() }));
 }
 
 #[test]
@@ -381,8 +399,17 @@ fn any_graph() -> impl Strategy<Value = DagGraph> {
 fn any_view() -> impl Strategy<Value = DagView> {
     let zoom = prop_oneof![Just(Zoom::Outline), Just(Zoom::Dots), Just(Zoom::Compact), Just(Zoom::Cards)];
     let folding = prop_oneof![Just(Folding::Auto), Just(Folding::All), Just(Folding::Nothing)];
-    (zoom, folding, proptest::option::of(0..40_u32), any::<bool>()).prop_map(
-        |(zoom, folding, selected, wide)| DagView { zoom, folding, selected, wide, ..DagView::default() },
+    let room = prop_oneof![3 => Just(0), 2 => 1..160_u16];
+    (zoom, folding, proptest::option::of(0..40_u32), any::<bool>(), room, any::<bool>()).prop_map(
+        |(zoom, folding, selected, wide, room, all_edges)| DagView {
+            zoom,
+            folding,
+            selected,
+            wide,
+            room,
+            all_edges,
+            ..DagView::default()
+        },
     )
 }
 
@@ -416,18 +443,12 @@ fn copies_that_go_on_are_a_box_and_a_gate_that_waits_is_a_heavy_one() {
 }
 
 #[test]
-fn what_an_answer_makes_of_a_step_is_a_sign_for_each_answer_and_words_where_there_is_room() {
+fn what_an_answer_makes_of_a_step_is_a_sign_and_words_where_there_is_room() {
     let graph = graph("build -> ask; ask -> pay; pay -> mail*9; ask=gate; pay mail*9=todo");
-    let fates = Fates {
-        first: (
-            "approve".to_owned(),
-            [(2, Fate::Starts)].into_iter().chain((3..12).map(|index| (index, Fate::Later))).collect(),
-        ),
-        second: Some((
-            "reject".to_owned(),
-            [(0, Fate::Undoes)].into_iter().chain((2..12).map(|index| (index, Fate::Skips))).collect(),
-        )),
-    };
+    let fates: Fates = [(0, Fate::Undoes), (2, Fate::Starts)]
+        .into_iter()
+        .chain((3..12).map(|index| (index, Fate::Later)))
+        .collect();
     for (zoom, ascii) in
         [(Zoom::Compact, false), (Zoom::Compact, true), (Zoom::Cards, false), (Zoom::Outline, false)]
     {
@@ -444,21 +465,19 @@ fn what_an_answer_makes_of_a_step_is_a_sign_for_each_answer_and_words_where_ther
 }
 
 #[test]
-fn a_cursor_on_what_is_done_and_far_away_leaves_it_folded() {
-    let lane = |n: u32| {
-        format!(
-            "root -> a{n}; a{n} -> b{n} c{n}; b{n} c{n} -> d{n}; d{n} -> e{n} f{n}; e{n} f{n} -> g{n}; \
-             g{n} -> h{n} i{n}; h{n} i{n} -> end; e{n} f{n} g{n} h{n} i{n}=todo;"
-        )
-    };
-    let text = (0..12).map(lane).collect::<Vec<_>>().concat();
-    let graph = graph(&format!("{text} end=todo; d3=runs"));
+fn a_cursor_on_a_count_leaves_it_folded_and_opens_and_closes_it() {
+    let graph = lanes();
     let free = fold(&graph, &DagView::default());
-    for kind in [FoldKind::Settled, FoldKind::Later] {
-        let first = free.nodes.iter().find(|node| node.key.kind == kind).expect("folded").first;
-        let view = DagView { selected: Some(first), ..DagView::default() };
+    for count in free.nodes.iter().filter(|node| matches!(node.key.kind, FoldKind::Level(_))) {
+        let mut view = DagView { selected: Some(count.first), ..DagView::default() };
         assert!(free.is_free(&view));
         assert_eq!(fold(&graph, &view), free);
+        assert!(view.toggle_fold(&free));
+        let open = fold(&graph, &view);
+        assert_eq!(open.nodes.len(), free.nodes.len() + count.count as usize - 1);
+        view.selected = open.nodes.iter().rfind(|node| node.within == Some(count.key)).map(|node| node.first);
+        assert!(view.close_fold(&open));
+        assert_eq!(fold(&graph, &view).nodes, free.nodes, "closed from its last step, too");
     }
 }
 
@@ -483,9 +502,29 @@ proptest! {
             let mut buf = Buffer::empty(area);
             let view = DagView { selected: None, ..view };
             paint(&places, &shown, &view, &Theme::default(), Glyphs::default(), (0, 0), area, &mut buf);
-            for (from, to) in &shown.edges {
+            for (_, (from, to)) in shown.edges.iter().enumerate().filter(|(edge, _)| places.has_way(*edge)) {
                 prop_assert!(is_connected(&buf, &places, *from, *to), "{from} -> {to} in\n{}", to_text(&buf));
             }
+        }
+    }
+
+    #[test]
+    fn of_a_node_among_counted_levels_every_edge_is_drawn(
+        steps in 30..160_u32, width in 2..12_u32, seed in any::<u32>(), selected in 0..160_u32, room in 60..400_u16,
+    ) {
+        let graph = grid(steps, width, seed, 3);
+        let view = DagView { selected: Some(selected % steps), room, ..DagView::default() };
+        let shown = fold(&graph, &view);
+        let places = layout(&shown, None, view.zoom);
+        let (width, height) = places.size();
+        let area = Rect::new(0, 0, u16::try_from(width).expect("small"), u16::try_from(height).expect("small"));
+        let mut buf = Buffer::empty(area);
+        paint(&places, &shown, &view, &Theme::default(), Glyphs::default(), (0, 0), area, &mut buf);
+        let at = shown.spot_of(selected % steps).expect("shown");
+        let edges = shown.edges.iter().filter(|(from, to)| *from == at || *to == at);
+        let band = |spot: u32| places.band_of(spot);
+        for (from, to) in edges.filter(|(from, to)| band(*from) == band(*to)) {
+            prop_assert!(is_connected(&buf, &places, *from, *to), "{from} -> {to} in\n{}", to_text(&buf));
         }
     }
 
@@ -541,13 +580,12 @@ fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
         if symbol == "→" {
             return 10;
         }
-        for table in [" ╵╶└╷│┌├╴┘─┴┐┤┬┼", " ╹╺┗╻┃┏┣╸┛━┻┓┫┳╋"]
-        {
-            if let Some(mask) = table.chars().position(|c| c.to_string() == symbol) {
-                return u8::try_from(mask).expect("sixteen");
-            }
-        }
-        0
+        // Rows by north and east, places in them by south and west, each none, thin or heavy.
+        const SIGNS: &str =
+            " ╴╸╷┐┑╻┒┓╶─╾┌┬┭┎┰┱╺╼━┍┮┯┏┲┳╵┘┙│┤┥╽┧┪└┴┵├┼┽┟╁╅┕┶┷┝┾┿┢╆╈╹┚┛╿┦┩┃┨┫┖┸┹┞╀╃┠╂╉┗┺┻┡╄╇┣╊╋";
+        let place = SIGNS.chars().position(|c| c.to_string() == symbol).unwrap_or(0);
+        let has = |weight: usize, arm: u8| if (place / weight).is_multiple_of(3) { 0 } else { arm };
+        has(27, 1) | has(9, 2) | has(3, 4) | has(1, 8)
     };
     let rows = source.y..source.y + source.height;
     let starts = rows.flat_map(|y| [(source.x + source.width, y), (source.x + source.width + 1, y)]);
@@ -563,7 +601,7 @@ fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
             return true;
         }
         // A line that is crossed goes on behind the other.
-        let mask = if matches!(mask, 5) && heading & 0b1010 != 0 { 0b1010 } else { mask };
+        let mask = if mask == 5 && heading & 0b1010 != 0 { 0b1010 } else { mask };
         for (arm, step) in [(1, (0, -1)), (2, (1, 0)), (4, (0, 1)), (8, (-1, 0))] {
             let backwards = matches!((arm, heading), (1, 4) | (4, 1) | (2, 8) | (8, 2));
             if mask & arm != 0 && !backwards {
@@ -572,6 +610,177 @@ fn is_connected(buf: &Buffer, places: &Layout, from: u32, to: u32) -> bool {
         }
     }
     false
+}
+
+/// Steps in levels of `width`, each with up to `needs` needs in the level before, or now and then in an earlier one.
+fn grid(steps: u32, width: u32, seed: u32, needs: u32) -> DagGraph {
+    let mut seed = seed;
+    let mut random = |below: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) % below
+    };
+    let mut graph = DagGraph::default();
+    for node in 0..steps {
+        graph.nodes.push(DagNode::new(format!("step_{node}"), Mark::Done));
+        let level = node / width;
+        for _ in 0..if level == 0 { 0 } else { needs } {
+            let before = if level > 1 && random(9) == 0 { random(level) } else { level - 1 };
+            graph.edges.push((before * width + random(width), node));
+        }
+    }
+    graph
+}
+
+const LEVELS: [&str; 6] = ["extract", "clean", "join", "enrich", "aggregate", "load"];
+const TABLES: [&str; 10] =
+    ["users", "prices", "fraud", "tax", "carts", "orders", "items", "stock", "mail", "geo"];
+
+/// The failed run of the design: 60 steps in six levels, four failed, what needs them skipped.
+fn etl() -> DagGraph {
+    let mut graph = DagGraph::default();
+    for (level, name) in (0_u32..).zip(LEVELS) {
+        for (index, table) in (0_u32..).zip(TABLES) {
+            let node = level * 10 + index;
+            let mut dag_node = DagNode::new(format!("{name}_{table}"), Mark::Done);
+            if level > 0 {
+                let before = (level - 1) * 10;
+                graph.edges.push((before + index, node));
+                if level > 1 && level % 2 == 0 {
+                    graph.edges.push((before + (index + 1) % 10, node));
+                }
+            }
+            let failed = matches!((level, index), (1, 1..=3) | (3, 4));
+            let needs = graph.edges.iter().filter(|(_, to)| *to == node);
+            let skipped = needs.clone().any(|(from, _)| graph.nodes[*from as usize].mark != Mark::Done);
+            dag_node.mark = match (failed, skipped) {
+                (true, _) => Mark::Failed,
+                (false, true) => Mark::Skipped,
+                (false, false) => Mark::Done,
+            };
+            dag_node.hot = failed;
+            graph.nodes.push(dag_node);
+        }
+    }
+    graph
+}
+
+#[test]
+fn sixty_steps_in_six_levels_are_named_levels_and_the_edges_of_the_cursor() {
+    let graph = etl();
+    for room in [114, 80] {
+        assert_snapshot!(check_in(&graph, &DagView { selected: Some(34), room, ..DagView::default() }));
+    }
+    let cards = DagView { selected: Some(34), room: 114, zoom: Zoom::Cards, ..DagView::default() };
+    assert_snapshot!(check_in(&graph, &cards));
+    let ascii = DagView { selected: Some(34), room: 114, ..DagView::default() };
+    let (_, _, buf) = drawn(&graph, &ascii, Glyphs { ascii: true }, Rect::new(0, 0, 114, 12));
+    assert!(to_text(&buf).is_ascii(), "{}", to_text(&buf));
+    let all = DagView { all_edges: true, ..ascii };
+    let shown = fold(&graph, &all);
+    let places = layout(&shown, None, all.zoom);
+    assert!((0..shown.edges.len()).all(|edge| places.has_way(edge)), "all edges are drawn");
+}
+
+#[test]
+fn nodes_stand_in_one_order_at_every_zoom_and_wherever_the_cursor_is() {
+    let graph = etl();
+    let order = |zoom, selected| {
+        let view = DagView { zoom, selected, room: 114, ..DagView::default() };
+        layout(&fold(&graph, &view), None, zoom).order().clone()
+    };
+    let first = order(Zoom::Compact, None);
+    assert_eq!(first, order(Zoom::Cards, None));
+    assert_eq!(first, order(Zoom::Compact, Some(34)));
+    assert_eq!(first, order(Zoom::Cards, Some(11)));
+}
+
+#[test]
+fn three_hundred_and_two_thousand_steps_show_every_level_with_its_count() {
+    for (steps, width) in [(300, 25), (2_000, 100)] {
+        let mut graph = grid(steps, width, 7, 2);
+        let failed = steps / 4 + 30;
+        (graph.nodes[failed as usize].mark, graph.nodes[failed as usize].hot) = (Mark::Failed, true);
+        for node in &mut graph.nodes[(steps / 2) as usize..] {
+            node.mark = Mark::Skipped;
+        }
+        let mut last = steps - 1;
+        graph.nodes[last as usize].critical = true;
+        while let Some((from, _)) = graph.edges.iter().find(|(_, to)| *to == last) {
+            last = *from;
+            graph.nodes[last as usize].critical = true;
+        }
+        let view = DagView { selected: Some(failed), room: 114, ..DagView::default() };
+        let text = check_in(&graph, &view);
+        assert!(text.lines().count() <= 30, "all of it is seen at 160x48:\n{text}");
+        assert_snapshot!(text);
+    }
+}
+
+#[test]
+fn a_line_of_eleven_steps_fits_a_pane_of_160_columns() {
+    let names = "checkout build unit_tests lint package scan publish deploy_canary verify rollout announce";
+    let names: Vec<&str> = names.split(' ').collect();
+    let text: String = names.windows(2).map(|pair| format!("{} -> {};", pair[0], pair[1])).collect();
+    assert_snapshot!(check_in(&graph(&text), &DagView { room: 114, wide: true, ..DagView::default() }));
+}
+
+#[test]
+fn few_wires_go_on_from_band_to_band_and_do_not_cross_on_the_way() {
+    let text =
+        "a -> b1 b2 b3; b1 -> c1; b2 -> c2; b3 -> c3; c1 -> d1; c2 -> d2; c3 -> d3; d1 d2 d3 -> e; a -> e";
+    assert_snapshot!(check_in(&graph(text), &DagView { room: 24, ..DagView::default() }));
+}
+
+#[test]
+fn one_level_of_ten_thousand_steps_and_ten_thousand_levels_are_drawn_too() {
+    let flat = grid(10_000, 10_000, 1, 0);
+    let view = DagView { room: 114, selected: Some(0), ..DagView::default() };
+    assert_eq!(check_in(&flat, &view), "step 10000\n✓ 10000\n");
+    let mut failed = flat;
+    for node in &mut failed.nodes {
+        (node.mark, node.hot) = (Mark::Failed, true);
+    }
+    let text = check_in(&failed, &view);
+    assert!(text.contains("✗ 9976") && text.lines().count() < 40, "{text}");
+    for width in [1, 2, 5] {
+        let deep = grid(10_000 * width, width, 1, 2);
+        for selected in [0, 5_000 * width, 10_000 * width - 1] {
+            let view = DagView { selected: Some(selected), ..view.clone() };
+            let shown = fold(&deep, &view);
+            let places = layout(&shown, None, view.zoom);
+            assert!(places.size().0 <= 114);
+            let place = places.rect_of(shown.spot_of(selected).expect("shown")).expect("placed");
+            let area = Rect::new(0, 0, 114, 30);
+            let mut buf = Buffer::empty(area);
+            let look = (&Theme::for_snapshots(), Glyphs::default());
+            paint(&places, &shown, &view, look.0, look.1, (0, place.y - 10), area, &mut buf);
+        }
+    }
+}
+
+#[test]
+fn names_of_three_hundred_wide_characters_are_cut_to_their_columns() {
+    let wide = "語".repeat(300);
+    let mut graph = etl();
+    for (index, node) in graph.nodes.iter_mut().enumerate() {
+        node.label = format!("{wide}_{index}{wide}");
+    }
+    for zoom in [Zoom::Outline, Zoom::Dots, Zoom::Compact, Zoom::Cards] {
+        for room in [0, 40, 114] {
+            let view = DagView { zoom, room, selected: Some(34), ..DagView::default() };
+            let area = Rect::new(0, 0, 114, 30);
+            let (_, places, buf) = drawn(&graph, &view, Glyphs::default(), area);
+            assert!(
+                to_text(&buf).contains('…') || matches!(zoom, Zoom::Outline | Zoom::Dots),
+                "{}",
+                to_text(&buf)
+            );
+            assert!(
+                room < 40 || zoom < Zoom::Compact || places.size().0 <= i32::from(room),
+                "{zoom:?} {room}"
+            );
+        }
+    }
 }
 
 /// Figures for the report, not a test of time: `cargo test --release --test it figures -- --ignored --nocapture`.
@@ -602,11 +811,12 @@ fn figures_of_large_graphs() {
         (100, 10, false),
         (1_000, 25, false),
         (1_000, 100, false),
+        (2_000, 100, false),
         (10_000, 100, true),
         (10_000, 5_000, true),
     ] {
         let graph = layered(count, width, copies);
-        let view = DagView::default();
+        let view = DagView { room: 114, selected: Some(count / 2), ..DagView::default() };
         let start = now();
         let shown = fold(&graph, &view);
         let folded = start.elapsed();

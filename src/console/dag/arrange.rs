@@ -8,6 +8,7 @@
 
 use super::{
     Place,
+    stack::Stack,
     tracks::{Fan, LANES, Level, Run, route},
 };
 use std::collections::BTreeMap;
@@ -35,6 +36,12 @@ pub(super) struct Arranged {
     pub(super) columns: Vec<(u32, u32)>,
     /// For each edge the corners of its way, from the first cell right of its source to the arrow.
     pub(super) ways: Vec<Vec<(i32, i32)>>,
+    /// The left edge of each column.
+    pub(super) lefts: Vec<i32>,
+    /// Rows of columns one below the other.
+    pub(super) bands: usize,
+    /// Levels without wires of their own.
+    pub(super) stack: Option<Stack>,
     pub(super) width: i32,
     pub(super) height: i32,
 }
@@ -409,7 +416,7 @@ impl Plan {
             }
         }
         let short = |index: usize| u32::try_from(index).expect("columns are few");
-        let mut arranged = Arranged { columns: vec![(0, 0); blocks.len()], ..Arranged::default() };
+        let mut arranged = Arranged { columns: vec![(0, 0); blocks.len()], bands: 1, ..Arranged::default() };
         for (column, items) in self.order.iter().enumerate() {
             for (place, item) in items.iter().filter(|item| !self.items[**item].is_bend).enumerate() {
                 arranged.columns[*item] = (short(column), short(place));
@@ -440,6 +447,7 @@ impl Plan {
             wires.way(start, *from as usize, *to as usize)
         };
         arranged.ways = edges.iter().map(from_to).collect();
+        arranged.lefts = left;
         arranged
     }
 }

@@ -17,7 +17,7 @@ pub enum Fate {
     Skips,
     /// It is stopped while it runs.
     Stops,
-    /// It is taken back.
+    /// Its effects are undone.
     Undoes,
 }
 
@@ -47,18 +47,5 @@ impl Fate {
     }
 }
 
-/// The effect of one or two answers on the steps of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fates {
-    /// The word for the first answer, and the fate of each step that it changes.
-    pub first: (String, BTreeMap<u32, Fate>),
-    /// The same of the other answer, where there are two.
-    pub second: Option<(String, BTreeMap<u32, Fate>)>,
-}
-
-impl Fates {
-    /// Both answers, the first one first.
-    pub fn answers(&self) -> impl Iterator<Item = &(String, BTreeMap<u32, Fate>)> {
-        std::iter::once(&self.first).chain(&self.second)
-    }
-}
+/// The effect of an answer on the steps of a run: the fate of each step that it changes.
+pub type Fates = BTreeMap<u32, Fate>;

@@ -1,7 +1,7 @@
 //! Folding, the zoom of large graphs: nodes that need not be seen one by one become one node.
 //!
 //! In this order: closed groups become one box; copies of one template become `load ×200`; chains become
-//! `check ⋯3`; settled or not yet begun steps far from active ones become `41 done`.
+//! `check ⋯3`; of many nodes the quiet ones of a level become one counted entry for each state (`levels`).
 //!
 //! A step that runs, waits, has failed or is in doubt stays out, and so do its neighbours, except that a
 //! neighbour may be one of many copies. A gate stays out in every state, since somebody approved it or will.
@@ -11,11 +11,12 @@
 use super::{
     DagGraph, DagView, FoldKey, FoldKind, Folding, Shown, Zoom,
     groups::{Tree, open_groups},
+    levels::{NARROW, SHOWN_MAX, fold_levels, levels_of, name_levels},
     links::{Links, depths, number, topological},
     told::{BOXES_MAX, asks, shape, shown_node},
 };
 use crate::Mark;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Graphs of at most so many nodes are not folded by themselves.
 pub(super) const SMALL: usize = 16;
@@ -23,10 +24,6 @@ pub(super) const SMALL: usize = 16;
 const APART_MAX: usize = 6;
 /// So many equal ones make a fold.
 const FOLD_MIN: usize = 3;
-/// The number of shown nodes above which far steps are folded.
-const FAR_SHOWN: usize = 40;
-/// The distance in edges from an active step at which a step is far.
-const FAR: u32 = 3;
 /// Copies are told apart by their neighbours' neighbours, at most so far.
 const ROUNDS_MAX: usize = 64;
 
@@ -38,16 +35,16 @@ pub fn fold(graph: &DagGraph, view: &DagView) -> Shown {
         let folder = Folder { graph, view, small: graph.nodes.len() <= SMALL };
         folder.copies(&mut cells);
         folder.chains(&mut cells);
-        folder.far(&mut cells);
+        fold_levels(&folder, &mut cells);
     }
     cells.into_shown(graph, view, &tree)
 }
 
 /// The nodes of the picture while it is made; a fold takes several and leaves one.
-struct Cells {
-    cells: Vec<Cell>,
+pub(super) struct Cells {
+    pub(super) cells: Vec<Cell>,
     /// Between cells of one frame, sorted, each once, without circles.
-    edges: Vec<(u32, u32)>,
+    pub(super) edges: Vec<(u32, u32)>,
 }
 
 #[derive(Clone)]
@@ -159,7 +156,7 @@ impl Cells {
     }
 
     /// Replaces cells: `into[cell]` is the new number of each, several may share one.
-    fn merge(&mut self, sets: &[(Vec<u32>, Cell)]) {
+    pub(super) fn merge(&mut self, sets: &[(Vec<u32>, Cell)]) {
         if sets.is_empty() {
             return;
         }
@@ -217,12 +214,26 @@ impl Cells {
             }
         }
         let boxes = self.cells.iter().filter(|cell| asks(cell, graph)).count() <= BOXES_MAX;
+        let (level_of, names) = name_levels(&self, graph);
+        let spot_of_frame = |frame: Option<u32>| frame.and_then(|frame| frames.get(&frame).copied());
+        let levels =
+            names.into_iter().map(|((frame, depth), name)| ((spot_of_frame(frame), depth), name)).collect();
         let nodes = self
             .cells
             .into_iter()
             .map(|cell| shown_node(&cell, graph, view, tree, (&frames, boxes)))
             .collect();
-        let mut shown = Shown { nodes, edges: self.edges, wide: view.wide, spot_of, shape: 0 };
+        let mut shown = Shown {
+            nodes,
+            edges: self.edges,
+            wide: view.wide,
+            room: view.room,
+            all_edges: view.all_edges,
+            level_of,
+            levels,
+            spot_of,
+            shape: 0,
+        };
         shown.shape = shape(&shown, view);
         shown
     }
@@ -255,14 +266,14 @@ fn lift(
 }
 
 /// The three folds that follow the groups.
-struct Folder<'a> {
-    graph: &'a DagGraph,
-    view: &'a DagView,
+pub(super) struct Folder<'a> {
+    pub(super) graph: &'a DagGraph,
+    pub(super) view: &'a DagView,
     small: bool,
 }
 
 impl Folder<'_> {
-    fn wants(&self, key: FoldKey) -> bool {
+    pub(super) fn wants(&self, key: FoldKey) -> bool {
         let default = match self.view.folding {
             Folding::Auto => !self.small,
             Folding::All => true,
@@ -375,23 +386,37 @@ impl Folder<'_> {
         apart
     }
 
-    fn holds_selected(&self, cell: &Cell) -> bool {
+    pub(super) fn holds_selected(&self, cell: &Cell) -> bool {
         self.view.selected.is_some_and(|selected| cell.nodes.binary_search(&selected).is_ok())
     }
 
     /// True if a cell is a gate, or copies of one.
-    fn is_gate(&self, cell: &Cell) -> bool {
+    pub(super) fn is_gate(&self, cell: &Cell) -> bool {
         self.graph.nodes[cell.first as usize].gate
+    }
+
+    /// True for each cell that stands beside many others, where the cells are too many to be shown one by one.
+    fn wide(&self, cells: &Cells, links: &Links) -> Vec<bool> {
+        if cells.cells.len() <= SHOWN_MAX || self.view.folding == Folding::Nothing {
+            return vec![false; cells.cells.len()];
+        }
+        let levels = levels_of(cells, links);
+        let mut widths: BTreeMap<_, usize> = BTreeMap::new();
+        for level in &levels {
+            *widths.entry(*level).or_default() += 1;
+        }
+        levels.iter().map(|level| widths[level] > NARROW).collect()
     }
 
     /// Steps in a row, each with one way in and one way out.
     fn chains(&self, cells: &mut Cells) {
         let links = Links::new(cells.cells.len(), &cells.edges);
+        let wide = self.wide(cells, &links);
         let near: Vec<bool> = (0..cells.cells.len())
             .map(|cell| {
                 let mut beside = links.ins[cell].iter().chain(&links.outs[cell]);
                 let hot = |cell: usize| cells.cells[cell].hot;
-                let stays = cells.cells[cell].is_open || self.is_gate(&cells.cells[cell]);
+                let stays = cells.cells[cell].is_open || self.is_gate(&cells.cells[cell]) || wide[cell];
                 stays || hot(cell) || beside.any(|cell| hot(*cell as usize))
             })
             .collect();
@@ -431,98 +456,17 @@ impl Folder<'_> {
         }
         cells.merge(&sets);
     }
-
-    /// Folds far steps into two: those settled together with all before them, and those not begun with all
-    /// after them.
-    fn far(&self, cells: &mut Cells) {
-        let top = |cell: &Cell| cell.frame.is_none();
-        if cells.cells.iter().filter(|cell| top(cell)).count() <= FAR_SHOWN
-            || self.view.folding == Folding::Nothing
-        {
-            return;
-        }
-        let links = Links::new(cells.cells.len(), &cells.edges);
-        let mut distance = vec![u32::MAX; cells.cells.len()];
-        let mut waiting: VecDeque<usize> =
-            (0..cells.cells.len()).filter(|cell| cells.cells[*cell].hot).collect();
-        if waiting.is_empty() {
-            return;
-        }
-        for cell in &waiting {
-            distance[*cell] = 0;
-        }
-        while let Some(cell) = waiting.pop_front() {
-            for to in links.ins[cell].iter().chain(&links.outs[cell]).map(|to| *to as usize) {
-                if distance[to] == u32::MAX {
-                    distance[to] = distance[cell] + 1;
-                    waiting.push_back(to);
-                }
-            }
-        }
-        let sets = self.far_sets(cells, &links, &distance, None);
-        let selected = self.view.selected.filter(|selected| {
-            // What is selected stays out, unless it is the first, which stands for all.
-            let holder = |(_, set): &(FoldKind, Vec<u32>)| {
-                set.iter().position(|cell| cells.cells[*cell as usize].nodes.binary_search(selected).is_ok())
-            };
-            sets.iter().filter_map(holder).any(|place| place > 0)
-        });
-        let sets = if selected.is_some() { self.far_sets(cells, &links, &distance, selected) } else { sets };
-        let mut merges = Vec::new();
-        for (kind, set) in sets {
-            let Some(first) = set.first() else { continue };
-            let key = FoldKey { kind, node: cells.cells[*first as usize].first };
-            if set.len() >= FOLD_MIN && self.wants(key) {
-                let mut cell = merged(cells, &set, key);
-                cell.count = set.iter().map(|cell| steps_in(&cells.cells[*cell as usize])).sum();
-                merges.push((set, cell));
-            }
-        }
-        cells.merge(&merges);
-    }
-
-    /// The cells to fold because they are far: those settled with all before them, and those not begun with
-    /// all after them. The cell that holds `selected` is left out.
-    fn far_sets(
-        &self,
-        cells: &Cells,
-        links: &Links,
-        distance: &[u32],
-        selected: Option<u32>,
-    ) -> [(FoldKind, Vec<u32>); 2] {
-        let order = topological(links);
-        let may = |cell: usize, wanted: fn(Mark) -> bool| {
-            let this_cell = &cells.cells[cell];
-            this_cell.frame.is_none()
-                && !this_cell.is_open
-                && !self.is_gate(this_cell)
-                && distance[cell] >= FAR
-                && selected.is_none_or(|selected| this_cell.nodes.binary_search(&selected).is_err())
-                && this_cell.nodes.iter().all(|node| wanted(self.graph.nodes[*node as usize].mark))
-        };
-        let (mut settled, mut later) = (vec![false; cells.cells.len()], vec![false; cells.cells.len()]);
-        for &cell in &order {
-            settled[cell] =
-                may(cell, Mark::is_settled) && links.ins[cell].iter().all(|from| settled[*from as usize]);
-        }
-        for &cell in order.iter().rev() {
-            later[cell] =
-                may(cell, |mark| mark == Mark::Todo) && links.outs[cell].iter().all(|to| later[*to as usize]);
-        }
-        let set = |chosen: &[bool]| (0..chosen.len()).filter(|cell| chosen[*cell]).map(number).collect();
-        [(FoldKind::Settled, set(&settled)), (FoldKind::Later, set(&later))]
-    }
 }
 
 /// The number of steps that a cell stands for.
-fn steps_in(cell: &Cell) -> u32 {
+pub(super) fn steps_in(cell: &Cell) -> u32 {
     match cell.key.kind {
-        FoldKind::Group => cell.count,
+        FoldKind::Group | FoldKind::Level(_) => cell.count,
         _ => number(cell.nodes.len()),
     }
 }
 
-fn merged(cells: &Cells, set: &[u32], key: FoldKey) -> Cell {
+pub(super) fn merged(cells: &Cells, set: &[u32], key: FoldKey) -> Cell {
     let members = || set.iter().map(|cell| &cells.cells[*cell as usize]);
     let mut nodes: Vec<u32> = members().flat_map(|cell| cell.nodes.iter().copied()).collect();
     nodes.sort_unstable();

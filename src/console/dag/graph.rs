@@ -53,6 +53,13 @@ impl DagNode {
     }
 }
 
+impl DagNode {
+    /// True if it failed, for whatever reason.
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.mark, Mark::Failed | Mark::TimedOut)
+    }
+}
+
 /// A part of a graph, and which node of the whole each of its nodes is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbourhood {

@@ -3,7 +3,9 @@
 use super::{
     FoldKey, FoldKind, Shown, Zoom,
     arrange::{Arranged, Block, arrange},
+    bands::in_bands,
     outline::{OutlineRow, dots, outline},
+    stack::{Stack, stacked},
 };
 use crate::Glyphs;
 use std::collections::BTreeMap;
@@ -71,6 +73,14 @@ pub struct Layout {
     pub(super) rows: Vec<OutlineRow>,
     /// At zoom 1 the dot of each node, two dots a column and four a row.
     pub(super) dots: Vec<(i32, i32)>,
+    /// The column of each node in its frame, and its place in it.
+    pub(super) columns: Vec<(u32, u32)>,
+    /// Levels whose edges have no ways here, by the frame they stand in.
+    pub(super) stacks: BTreeMap<Option<u32>, Stack>,
+    /// The names of levels, each where it stands.
+    pub(super) heads: Vec<(Place, String)>,
+    /// True if columns stand below one another.
+    is_cut: bool,
     order: Order,
     edges: Vec<(u32, u32)>,
     frames: Vec<bool>,
@@ -92,6 +102,12 @@ const COLUMN_MAX: i32 = 24;
 /// Room for a note beside a name, where there is much.
 const NOTE: i32 = 7;
 const CARD_MIN: i32 = 14;
+/// More edges than this, and more than six for five nodes, are dense: of them not all are drawn.
+const EDGES_MAX: usize = 24;
+/// Names of levels are cut to so many cells.
+const HEAD_MAX: usize = 16;
+/// A frame in frames has so many columns at least.
+const ROOM_MIN: i32 = 40;
 /// A gate that waits is a box so wide at most: on a small screen, on a large one.
 const GATE_MAX: (i32, i32) = (32, 44);
 /// Signs in a row of a box of copies.
@@ -150,6 +166,36 @@ impl Layout {
         self.shape == shown.shape()
     }
 
+    /// True if the levels of the whole graph stand as stacks, and only some of its edges are drawn.
+    pub fn is_levels(&self) -> bool {
+        self.stacks.contains_key(&None)
+    }
+
+    /// True if an edge is drawn whether or not the cursor is at one of its ends.
+    pub fn has_way(&self, edge: usize) -> bool {
+        self.ways.get(edge).is_some_and(|way| !way.is_empty())
+    }
+
+    /// True if columns stand below one another.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The band that a node stands in: the number of rows of columns above it, among levels; else 0.
+    pub fn band_of(&self, spot: u32) -> usize {
+        let stack = self.stacks.get(&None);
+        let column = self.columns.get(spot as usize).map(|(column, _)| *column as usize);
+        stack
+            .zip(column)
+            .and_then(|(stack, column)| stack.columns.get(column))
+            .map_or(0, |column| column.band)
+    }
+
+    /// True if a node stands in a level without wires of its own.
+    pub(super) fn is_stacked(&self, spot: u32, shown: &Shown) -> bool {
+        self.stacks.contains_key(&shown.nodes[spot as usize].parent)
+    }
+
     /// The position of each node in its column, for the next layout.
     pub fn order(&self) -> &Order {
         &self.order
@@ -168,6 +214,9 @@ impl Layout {
     /// The next node in a direction: along an edge if there is one, else the nearest that lies there.
     pub fn neighbour(&self, spot: u32, direction: Direction) -> Option<u32> {
         let here = self.rect_of(spot)?;
+        if self.is_cut && matches!(direction, Direction::Left | Direction::Right) {
+            return self.beside_in_bands(spot, direction);
+        }
         let along = match direction {
             _ if self.zoom == Zoom::Outline => Vec::new(),
             Direction::Left => self.parents(spot),
@@ -182,6 +231,20 @@ impl Layout {
         };
         let inside: Vec<u32> = along.iter().flat_map(|other| self.leaves_at(*other)).collect();
         nearest(&mut inside.into_iter()).or_else(|| nearest(&mut (0_u32..).take(self.places.len())))
+    }
+
+    /// The next node along an edge, else the nearest in the next column, where columns stand below one another.
+    fn beside_in_bands(&self, spot: u32, direction: Direction) -> Option<u32> {
+        let to_right = direction == Direction::Right;
+        let (column, place) = self.columns[spot as usize];
+        let rated = |other: u32| {
+            let (at, at_place) = self.columns[other as usize];
+            let ahead = if to_right { at.checked_sub(column) } else { column.checked_sub(at) };
+            ahead.filter(|ahead| *ahead > 0).map(|ahead| (ahead, at_place.abs_diff(place), other))
+        };
+        let along = if to_right { self.children(spot) } else { self.parents(spot) };
+        let next = along.into_iter().filter_map(rated).min();
+        next.or_else(|| (0_u32..).take(self.columns.len()).filter_map(rated).min()).map(|(_, _, other)| other)
     }
 
     /// A node, or what stands inside of it if it is a frame.
@@ -212,6 +275,10 @@ fn distance(from: Place, to: Place, direction: Direction) -> Option<(i32, i32)> 
         Direction::Down => (to_y - y, beside(from, to)),
     };
     (ahead > 0).then(|| (ahead.saturating_add(aside.saturating_mul(4)), aside))
+}
+
+fn cells(text: &str) -> i32 {
+    i32::try_from(text.width()).unwrap_or(COLUMN_MAX)
 }
 
 /// The number of columns between two places.
@@ -261,17 +328,77 @@ impl<'a> Composer<'a> {
         }
         let edges = self.edges_by_frame();
         for &frame in frames.iter().rev() {
-            let blocks: Vec<Block> = self.inside[frame].iter().map(|spot| self.block(*spot)).collect();
+            let blocks: Vec<Block> = self.inside[frame].iter().map(|spot| self.block(*spot, false)).collect();
             let local: Vec<(u32, u32)> = edges[frame].iter().map(|(local, _)| *local).collect();
-            self.arranged[frame] = arrange(&blocks, &local);
+            self.arranged[frame] = self.arranged(frame, &blocks, &local);
         }
         layout.places = vec![Place::default(); count];
         layout.pins = vec![0; count];
+        layout.columns = vec![(0, 0); count];
         layout.ways = vec![Vec::new(); self.shown.edges.len()];
         for &frame in &frames {
             self.put_inside(frame, &edges[frame], layout);
         }
         layout.size = (self.arranged[count].width, self.arranged[count].height);
+    }
+
+    /// One frame: woven where few edges fit into its room, in one band or in several; else its levels as stacks. Counted
+    /// entries say nothing without the name of their level, so they stand in stacks too.
+    fn arranged(&self, frame: usize, blocks: &[Block], edges: &[(u32, u32)]) -> Arranged {
+        let room = self.room(frame);
+        let (nodes, all) = (blocks.len(), self.shown.all_edges);
+        let is_counted = |spot: &u32| matches!(self.shown.nodes[*spot as usize].key.kind, FoldKind::Level(_));
+        let is_dense = edges.len() > EDGES_MAX && edges.len() * 5 > nodes * 6
+            || self.inside[frame].iter().any(is_counted);
+        if room == 0 || all || !is_dense {
+            let woven = arrange(blocks, edges);
+            if room == 0 || woven.width <= room {
+                return woven;
+            }
+            match in_bands(&woven, room) {
+                Some(cut) => return cut,
+                None if all => return woven,
+                None => {}
+            }
+        }
+        let spots = &self.inside[frame];
+        let levels: Vec<u32> = spots.iter().map(|spot| self.shown.level_of[*spot as usize]).collect();
+        // Counts stand above single steps, settled ones first, whatever the order before.
+        let rank = |spot: &u32| match self.shown.nodes[*spot as usize].key.kind {
+            FoldKind::Level(mark) => u32::from(mark.urgency()) * 32 + mark as u32,
+            _ => 1024 + spot,
+        };
+        let ranked = spots.iter().map(|spot| Block { rank: rank(spot), ..self.block(*spot, true) });
+        let heads: Vec<i32> = self.heads(frame).map(|head| cells(&head)).collect();
+        let is_long = |(from, to): &(u32, u32)| levels[*from as usize] + 1 < levels[*to as usize];
+        let between = if edges.iter().any(is_long) { 2 } else { 1 };
+        stacked(&ranked.collect::<Vec<_>>(), &levels, &heads, (room, between))
+    }
+
+    /// The columns that a frame may take; 0 for any number.
+    fn room(&self, frame: usize) -> i32 {
+        let mut room = i32::from(self.shown.room);
+        let mut at = self.shown.nodes.get(frame);
+        while let Some(node) = at.filter(|_| room > 0) {
+            room = (room - 4).max(ROOM_MIN);
+            at = node.parent.and_then(|frame| self.shown.nodes.get(frame as usize));
+        }
+        room
+    }
+
+    /// The heads of a frame's levels: `extract 10`.
+    fn heads(&self, frame: usize) -> impl Iterator<Item = String> {
+        let parent = u32::try_from(frame).ok().filter(|_| frame < self.shown.nodes.len());
+        let levels = self.shown.levels.range((parent, 0)..=(parent, u32::MAX));
+        levels.map(|((_, level), name)| {
+            let steps = name.steps;
+            if name.common.is_empty() {
+                format!("level {} · {steps}", level + 1)
+            } else {
+                let common = Glyphs::default().fit(&name.common, HEAD_MAX);
+                format!("{common} {steps}")
+            }
+        })
     }
 
     /// For each frame its edges by the places of their ends in it, and their numbers in the whole.
@@ -291,10 +418,10 @@ impl<'a> Composer<'a> {
         edges
     }
 
-    fn block(&self, spot: u32) -> Block {
+    fn block(&self, spot: u32, below_head: bool) -> Block {
         let node = &self.shown.nodes[spot as usize];
         let rank = self.ranks[spot as usize];
-        let title = i32::try_from(node.title(Glyphs::default()).width()).unwrap_or(COLUMN_MAX);
+        let title = cells(&node.title(Glyphs::default()));
         if node.is_open {
             let inner = &self.arranged[spot as usize];
             let width = (inner.width + 4).max(title.min(COLUMN_MAX) + 8);
@@ -316,6 +443,10 @@ impl<'a> Composer<'a> {
             let width = (title + 8).clamp(CARD_MIN, COLUMN_MAX);
             return Block { width, height: 3, pin: 1, rank, lead: 0 };
         }
+        let title = cells(&self.shown.line_of(spot, below_head, Glyphs::default()));
+        if below_head {
+            return Block { width: (title + 2).min(COLUMN_MAX), height: 1, pin: 0, rank, lead: 1 };
+        }
         // A copy that stands apart does so because it has something to say.
         let is_copy = node.within.is_some_and(|within| within.kind == FoldKind::Copies);
         // Of many it is told how many are done: `200/200`, and a blank before it.
@@ -331,30 +462,44 @@ impl<'a> Composer<'a> {
             let place = arranged.places[local];
             layout.places[*spot as usize] = Place { x: origin.0 + place.x, y: origin.1 + place.y, ..place };
             layout.pins[*spot as usize] = origin.1 + arranged.pins[local];
+            layout.columns[*spot as usize] = arranged.columns[local];
             layout.order.insert(self.shown.nodes[*spot as usize].key, arranged.columns[local].1);
         }
-        for (local, (_, index)) in edges.iter().enumerate() {
-            let way = arranged.ways[local].iter().map(|(x, y)| (origin.0 + x, origin.1 + y));
+        let is_whole = frame == self.shown.nodes.len();
+        layout.is_cut |= is_whole && arranged.bands > 1;
+        if let Some(stack) = arranged.stack.clone().map(|stack| stack.moved(origin)) {
+            for (column, head) in stack.columns.iter().zip(self.heads(frame)) {
+                let y = stack.bands[column.band].top;
+                layout.heads.push((Place { x: column.left, y, width: column.width, height: 1 }, head));
+            }
+            let parent = u32::try_from(frame).ok().filter(|_| !is_whole);
+            layout.stacks.insert(parent, stack);
+        }
+        for ((_, index), way) in edges.iter().zip(&arranged.ways) {
+            let way = way.iter().map(|(x, y)| (origin.0 + x, origin.1 + y));
             layout.ways[*index] = way.collect();
         }
     }
 }
 
+/// The straight pieces of a way.
+pub(super) fn pieces(way: &[(i32, i32)]) -> Vec<Wire> {
+    let last = way.len().saturating_sub(2);
+    if let [only] = way[..] {
+        return vec![Wire { from: only, to: only, open: (true, true) }];
+    }
+    let piece = |(index, ends): (usize, &[(i32, i32)])| {
+        let (begins, stops) = (index == 0, index == last);
+        let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+        let open = if ends[0] <= ends[1] { (begins, stops) } else { (stops, begins) };
+        Wire { from, to, open }
+    };
+    way.windows(2).enumerate().map(piece).collect()
+}
+
 /// The straight pieces of all ways, each once.
 fn wires(ways: &[Vec<(i32, i32)>]) -> Vec<Wire> {
-    let mut wires = Vec::new();
-    for way in ways {
-        let last = way.len().saturating_sub(2);
-        for (index, ends) in way.windows(2).enumerate() {
-            let (begins, stops) = (index == 0, index == last);
-            let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
-            let open = if ends[0] <= ends[1] { (begins, stops) } else { (stops, begins) };
-            wires.push(Wire { from, to, open });
-        }
-        if let [only] = way[..] {
-            wires.push(Wire { from: only, to: only, open: (true, true) });
-        }
-    }
+    let mut wires: Vec<Wire> = ways.iter().flat_map(|way| pieces(way)).collect();
     wires.sort_unstable();
     wires.dedup();
     wires

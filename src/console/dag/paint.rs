@@ -5,7 +5,11 @@ mod wires;
 
 use super::{DagView, Fate, Fates, Layout, Place, Shown, ShownNode, Zoom};
 use crate::{Glyphs, Mark, Role, Theme, text::put_at};
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr;
 
@@ -48,8 +52,6 @@ pub fn paint_with(
     let area = area.intersection(buf.area);
     let selected = view.selected.and_then(|node| shown.spot_of(node));
     let found = notes.found.iter().filter_map(|node| shown.spot_of(*node)).collect();
-    let fates = notes.fates.map(|fates| fates.answers().map(|(_, fates)| by_spot(fates, shown)).collect());
-    let answers = notes.fates.map(|fates| fates.answers().map(|(name, _)| name.clone()).collect());
     let mut painter = Painter {
         layout,
         shown,
@@ -60,15 +62,16 @@ pub fn paint_with(
         buf,
         selected,
         found,
-        fates: fates.unwrap_or_default(),
-        answers: answers.unwrap_or_default(),
+        fates: notes.fates.map(|fates| by_spot(fates, shown)).unwrap_or_default(),
         leads: BTreeSet::new(),
+        from_drawn: BTreeSet::new(),
     };
     match layout.zoom {
         Zoom::Outline => painter.outline(),
         Zoom::Dots => painter.dots(),
         Zoom::Compact | Zoom::Cards => {
             painter.frames();
+            painter.heads();
             painter.wires();
             painter.nodes();
         }
@@ -107,11 +110,12 @@ struct Painter<'a> {
     buf: &'a mut Buffer,
     selected: Option<u32>,
     found: BTreeSet<u32>,
-    /// For each answer what it makes of which node, and of how many steps in it.
-    fates: Vec<BTreeMap<u32, (Fate, u32)>>,
-    answers: Vec<String>,
+    /// For each node that an answer changes its fate, and the number of its steps that are changed.
+    fates: BTreeMap<u32, (Fate, u32)>,
     /// Nodes from which the critical path goes on.
     leads: BTreeSet<u32>,
+    /// Nodes of stacked levels of which at least one edge to the right is drawn.
+    from_drawn: BTreeSet<u32>,
 }
 
 impl Painter<'_> {
@@ -155,21 +159,25 @@ impl Painter<'_> {
         }
     }
 
+    /// The names of levels, above their columns.
+    fn heads(&mut self) {
+        let window = self.window();
+        let style = self.theme.role(Role::Muted).add_modifier(Modifier::BOLD);
+        for (place, head) in self.layout.heads.iter().filter(|(place, _)| place.meets(window)) {
+            let ascii = self.glyphs.ascii;
+            let head = if ascii { head.replace(" ·", ":").replace('…', "~") } else { head.clone() };
+            self.put(place.x, place.y, &head, style);
+        }
+    }
+
     /// Sign and name on the upper border.
     fn headline(&mut self, node: &ShownNode, place: Place, spot: u32) {
         let room = usize::try_from(place.width - 8).unwrap_or(0);
         let style = self.name_style(node, spot);
         let title = self.glyphs.fit(&node.title(self.glyphs), room);
         self.put(place.x + 2, place.y, " ", style);
-        let gap = self.gap(spot, title.width() + 1, room);
-        self.put(place.x + 4 + gap, place.y, &format!(" {title} "), style);
+        self.put(place.x + 4, place.y, &format!(" {title} "), style);
         self.sign(node, (place.x + 3, place.y), spot);
-    }
-
-    /// A cell between the signs of two answers and the name, where there is one to spare.
-    fn gap(&self, spot: u32, used: usize, room: usize) -> i32 {
-        let has_two = self.fates.len() > 1 && self.fates.iter().any(|fate| fate.contains_key(&spot));
-        i32::from(has_two && used <= room)
     }
 
     fn boxed(&mut self, place: Place, style: Style, lines: Lines) {

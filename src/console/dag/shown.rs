@@ -1,5 +1,6 @@
 //! The wishes of a view, and the graph after folding.
 
+use super::levels::{Level, LevelName};
 use crate::{Glyphs, Mark};
 use std::collections::BTreeMap;
 
@@ -72,10 +73,8 @@ pub enum FoldKind {
     Chain,
     /// A matrix or a sub-workflow; open, it is a frame around what it holds.
     Group,
-    /// Settled steps far from active ones.
-    Settled,
-    /// Steps not begun and far from active ones.
-    Later,
+    /// Quiet steps of one level that are in one state; its key has the first step of the level.
+    Level(Mark),
 }
 
 /// The identity of a fold while states change: its kind and its first step.
@@ -100,6 +99,10 @@ pub struct DagView {
     pub selected: Option<u32>,
     /// True if boxes of signs and the questions of gates have room.
     pub wide: bool,
+    /// Columns that the picture may take; 0 for any number.
+    pub room: u16,
+    /// True if every edge is drawn, also of a dense graph.
+    pub all_edges: bool,
 }
 
 impl DagView {
@@ -115,7 +118,10 @@ impl DagView {
             node.within.or(frame).or((node.is_open).then_some(node.key))
         });
         if let Some(key) = around {
-            self.selected = Some(key.node);
+            // The first step that the fold will take in stands for it.
+            let inside = shown.nodes.iter().filter(|node| node.within == Some(key)).map(|node| node.first);
+            self.selected =
+                inside.min().filter(|_| matches!(key.kind, FoldKind::Level(_))).or(Some(key.node));
         }
         self.say(around, false)
     }
@@ -151,6 +157,14 @@ pub struct Shown {
     pub edges: Vec<(u32, u32)>,
     /// True if notes have room beside names.
     pub(super) wide: bool,
+    /// Columns that the picture may take; 0 for any number.
+    pub(super) room: u16,
+    /// True if every edge is drawn, also of a dense graph.
+    pub(super) all_edges: bool,
+    /// For each node its level in its frame.
+    pub(super) level_of: Vec<u32>,
+    /// The name of each level of each frame.
+    pub(super) levels: BTreeMap<Level, LevelName>,
     /// For each node of the graph the node that shows it.
     pub(super) spot_of: Vec<u32>,
     /// Zoom and all that places depend on, as one number.
@@ -200,17 +214,21 @@ impl ShownNode {
 
     /// Its name with how many it stands for.
     pub fn title(&self, glyphs: Glyphs) -> String {
-        let (label, count) = (&self.label, self.count);
+        self.titled(&self.label, glyphs)
+    }
+
+    /// The same under another name.
+    fn titled(&self, label: &str, glyphs: Glyphs) -> String {
+        let count = self.count;
         match self.key.kind {
-            FoldKind::Step => label.clone(),
+            FoldKind::Step => label.to_owned(),
             FoldKind::Copies => format!("{label} {}{count}", glyphs.pick('×', 'x')),
             FoldKind::Chain if glyphs.ascii => format!("{label} ({count})"),
             FoldKind::Chain => format!("{label} ⋯{count}"),
-            FoldKind::Group if self.is_open => label.clone(),
+            FoldKind::Group if self.is_open => label.to_owned(),
             FoldKind::Group if glyphs.ascii => format!("{label} [{count}]"),
             FoldKind::Group => format!("{label} ▸{count}"),
-            FoldKind::Settled => format!("{count} done"),
-            FoldKind::Later => format!("{count} to do"),
+            FoldKind::Level(mark) => format!("{count} {}", words_of_level(mark)),
         }
     }
 
@@ -228,10 +246,32 @@ impl ShownNode {
     }
 }
 
+/// The state of counted steps, said of several.
+fn words_of_level(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Todo => "to do",
+        Mark::Skipped => "skipped",
+        Mark::Cancelled => "cancelled",
+        mark => mark.word(),
+    }
+}
+
 impl Shown {
     /// The node of the picture that shows a node of the graph.
     pub fn spot_of(&self, node: u32) -> Option<u32> {
         self.spot_of.get(node as usize).copied()
+    }
+
+    /// The words of a node in one row. The name of a level stands above its nodes or, of counted ones, before the count.
+    pub(super) fn line_of(&self, spot: u32, below_head: bool, glyphs: Glyphs) -> String {
+        let node = &self.nodes[spot as usize];
+        let level = self.levels.get(&(node.parent, self.level_of[spot as usize]));
+        match (node.key.kind, level.filter(|level| !level.common.is_empty())) {
+            (FoldKind::Level(_), Some(level)) if !below_head => format!("{} {}", level.common, node.count),
+            (FoldKind::Level(_), _) => node.count.to_string(),
+            (_, Some(level)) if below_head => node.titled(level.rest_of(&node.label), glyphs),
+            _ => node.title(glyphs),
+        }
     }
 
     /// The node under the cursor.

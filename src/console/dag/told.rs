@@ -93,6 +93,16 @@ fn common_label(cell: &Cell, graph: &DagGraph) -> String {
     if common.is_empty() { first.to_owned() } else { common.to_owned() }
 }
 
+fn kind_number(kind: FoldKind) -> u64 {
+    match kind {
+        FoldKind::Step => 0,
+        FoldKind::Copies => 1,
+        FoldKind::Chain => 2,
+        FoldKind::Group => 3,
+        FoldKind::Level(mark) => 4 + mark as u64,
+    }
+}
+
 /// FNV-1a over all that places depend on: what is shown, its width, and its edges.
 pub(super) fn shape(shown: &Shown, view: &DagView) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -101,9 +111,10 @@ pub(super) fn shape(shown: &Shown, view: &DagView) -> u64 {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     };
-    add(u64::from(view.zoom.name().0) << 1 | u64::from(view.wide));
+    add(u64::from(view.zoom.name().0) << 2 | u64::from(view.all_edges) << 1 | u64::from(view.wide));
+    add(u64::from(view.room));
     for node in &shown.nodes {
-        add(node.key.kind as u64);
+        add(kind_number(node.key.kind));
         add(u64::from(node.key.node));
         add(u64::from(node.count) << 1 | u64::from(node.is_open));
         add((node.asks.len() << 16 | node.heat.len()) as u64);

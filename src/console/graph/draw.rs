@@ -2,7 +2,7 @@
 
 use super::{side, state::Picture};
 use crate::{
-    Intent, Mark, Model, Notes, Place, Role, Width, dag, fill, layout,
+    Fate, Intent, Mark, Model, Notes, Place, Role, Width, dag, layout,
     marks::{mark_of_run, word_of_run},
     pane, put,
     view::{
@@ -12,11 +12,19 @@ use crate::{
 };
 use cuelight_base::{StepIx, counted, safe_text};
 use cuelight_projection::RunView;
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
+use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
 /// The longest name of a workflow in the title.
 const NAME_MAX: usize = 40;
+
+/// A map of fewer columns has no room for its signs to be explained.
+const MAP_WORDS: u16 = 34;
 
 /// So many edges around the cursor of a tree are drawn beside it.
 const NEAR_HOPS: u32 = 3;
@@ -37,7 +45,7 @@ pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     };
     title(canvas, run, picture, places.title, buf);
     if let Some(area) = places.pane {
-        pane(buf, area, &graph_title(canvas, picture), "", canvas.pane(true));
+        pane(buf, area, &graph_title(canvas, picture), &edges_shown(canvas, picture), canvas.pane(true));
     }
     let (graph, view) = (places.graph, &model.dag.view);
     let notes = Notes { fates: model.dag.what_if.fates.as_deref(), found: &model.dag.found };
@@ -56,6 +64,9 @@ pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let selected = model.dag.view.selected.map(StepIx).zip(picture.shown.selected(view));
     if let Some(selected) = selected.filter(|_| places.side.height > 0) {
         side::draw(canvas, run, selected, places.side, buf);
+    }
+    if let Some(area) = places.foot {
+        side::foot(canvas, run, area, buf);
     }
     if let Some(area) = places.lower {
         happening(canvas, run, picture, area, buf);
@@ -128,7 +139,9 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
         };
         line.push((text, text_style));
     }
-    line.push((format!("   zoom {number}/3 {zoom}"), muted));
+    if !(narrow && model.dag.what_if.verb.is_some()) {
+        line.push((format!("   zoom {number}/3 {zoom}"), muted));
+    }
     let searches = !model.dag.find.is_empty() || model.dag.what_if.verb.is_some();
     if picture.shown.folded() > 0 && !(narrow && searches) {
         line.push((format!("   folded {}", picture.shown.folded()), muted));
@@ -140,8 +153,10 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
         line.push((format!("   {}", found(model)), canvas.style(Role::Match)));
     } else if let Some(verb) = model.dag.what_if.verb {
         line.push((format!("   what if: {}", verb.short()), canvas.style(Role::Warn)));
+        line.extend(legend(canvas));
     } else {
-        line.push((format!("   follow {}", if model.dag.follow { "on" } else { "off" }), muted));
+        let follows = model.dag.follow && !model.dag.held;
+        line.push((format!("   follow {}", if follows { "on" } else { "off" }), muted));
     }
     put_pieces(buf, area, (area.x, area.y), &line, canvas.glyphs);
     let used = width_of(&line);
@@ -155,6 +170,22 @@ fn title(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, buf:
             break;
         }
     }
+}
+
+/// The signs that stand over the steps while an answer is looked at: `► starts  ⊘ skips`.
+fn legend(canvas: &Canvas<'_>) -> Pieces {
+    let Some(fates) = &canvas.model.dag.what_if.fates else { return Pieces::new() };
+    let used: BTreeSet<Fate> = fates.values().copied().collect();
+    let told = used.into_iter().rev().flat_map(|fate| {
+        let sign = fate.mark();
+        let style = canvas.style(sign.role()).add_modifier(Modifier::REVERSED);
+        [
+            ("  ".to_owned(), Style::new()),
+            (sign.sign(canvas.glyphs).to_owned(), style),
+            (format!(" {}", fate.word()), canvas.style(Role::Muted)),
+        ]
+    });
+    told.collect()
 }
 
 /// `/load  3 of 17`
@@ -181,11 +212,14 @@ fn graph_title(canvas: &Canvas<'_>, picture: &Picture) -> String {
     }
 }
 
+/// The edges that are drawn of a graph as levels, and the key that draws all of them.
+fn edges_shown(canvas: &Canvas<'_>, picture: &Picture) -> String {
+    let model = canvas.model;
+    let key = model.keys.keys_of(model.view.scope(), Intent::AllEdges).filter(|_| picture.layout.is_levels());
+    key.map_or_else(String::new, |key| format!("edges: cursor, critical path   {key} all"))
+}
+
 fn map(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, graph: Rect, buf: &mut Buffer) {
-    let overlaps = area.intersects(graph);
-    if overlaps {
-        fill(buf, area, canvas.theme.ground());
-    }
     let key = canvas.model.keys.keys_of(canvas.model.view.scope(), Intent::Map).unwrap_or_default();
     let inside = pane(buf, area, "map", &format!("{key} hide"), canvas.pane(false));
     let (x, y) = canvas.model.dag.scroll;
@@ -196,7 +230,7 @@ fn map(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, graph:
     let (done, dot) = (Mark::Done.sign(canvas.glyphs), canvas.glyphs.pick("·", "."));
     let legend = match inside.height {
         0..5 => Vec::new(),
-        _ if overlaps => vec![format!("{shown} shown")],
+        _ if inside.width < MAP_WORDS => vec![format!("{shown} shown")],
         _ => vec![
             format!("{dot} a step or fold   marked: what is seen"),
             format!("{done} {percent} %   {shown} shown"),

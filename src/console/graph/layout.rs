@@ -24,12 +24,18 @@ pub(crate) struct DagLayout {
     pub strip: Option<Rect>,
     /// The surroundings of the cursor, beside a tree of lines.
     pub near: Option<Rect>,
+    /// Under the picture: why the step under the cursor failed, and the keys for it.
+    pub foot: Option<Rect>,
     /// The row of current activity.
     pub lower: Option<Rect>,
 }
 
 /// From so many lines on a small screen shares its width between a tree and what stands around the cursor.
 const TREE_ROWS: i32 = 60;
+/// The width of a map beside the graph on a small screen.
+const MAP_WIDTH: u16 = 18;
+/// Rows that tell why a step failed, and its keys.
+const FOOT_ROWS: u16 = 2;
 
 pub(crate) fn dag(model: &Model) -> DagLayout {
     let frame = frame(model.size);
@@ -40,7 +46,7 @@ pub(crate) fn dag(model: &Model) -> DagLayout {
     }
     let dag_places = |shows_map| dag_places(frame.width, model.size, title, body, shows_map, panes.share);
     if model.dag.view.zoom == Zoom::Outline {
-        let mut places = dag_places(false);
+        let mut places = with_foot(dag_places(false), model);
         let rows = model.dag.picture.as_ref().map_or(0, |picture| picture.layout.size().1);
         if frame.width >= Width::Two || rows >= TREE_ROWS {
             let (tree, near) = split_across(places.graph, places.graph.width * 45 / 100);
@@ -50,13 +56,39 @@ pub(crate) fn dag(model: &Model) -> DagLayout {
         }
         return places;
     }
-    let places = dag_places(!model.dag.map_hidden);
+    let places = with_foot(dag_places(shows_map(model)), model);
     // Without anything out of sight a map says nothing.
     let fits = model.dag.picture.as_ref().is_none_or(|picture| {
         let (width, height) = picture.layout.size();
         width <= i32::from(places.graph.width) && height <= i32::from(places.graph.height)
     });
-    if fits { dag_places(false) } else { places }
+    if fits { with_foot(dag_places(false), model) } else { places }
+}
+
+/// The columns that a picture may take, with a map beside it where one is wanted.
+pub(crate) fn room(model: &Model) -> u16 {
+    let frame = frame(model.size);
+    let panes = model.panes();
+    let (title, body) = split_down(frame.body, 1);
+    if panes.whole && frame.width != Width::TooSmall {
+        return body.width;
+    }
+    let shows_map = shows_map(model);
+    dag_places(frame.width, model.size, title, body, shows_map, panes.share).graph.width
+}
+
+/// True if a map is wanted; on a small screen only when it was asked for.
+pub(crate) fn shows_map(model: &Model) -> bool {
+    model.dag.map.unwrap_or(frame(model.size).width >= Width::Two)
+}
+
+/// Takes rows from the graph for a step that failed, where the step is not told of below it anyway.
+fn with_foot(places: DagLayout, model: &Model) -> DagLayout {
+    if places.pane.is_none() || !model.dag.is_on_failure() || places.graph.height < 4 * FOOT_ROWS {
+        return places;
+    }
+    let (graph, foot) = split_down(places.graph, places.graph.height - FOOT_ROWS);
+    DagLayout { graph, foot: Some(foot), ..places }
 }
 
 fn dag_places(
@@ -72,20 +104,13 @@ fn dag_places(
         Width::One => {
             let rows = if size.1 < 24 { 0 } else { 3 };
             let (graph, below) = split_down(body, share.of(body.height - rows, body.height));
-            let map = Rect::new(
-                graph.right().saturating_sub(18),
-                graph.y,
-                18.min(graph.width),
-                8.min(graph.height),
-            );
-            DagLayout {
-                title,
-                pane: None,
-                graph,
-                side: below,
-                map: shows_map.then_some(map),
-                ..DagLayout::default()
-            }
+            let (graph, map) = if shows_map {
+                let (graph, beside) = split_across(graph, graph.width.saturating_sub(MAP_WIDTH));
+                (graph, Some(Rect { height: beside.height.min(8), ..beside }))
+            } else {
+                (graph, None)
+            };
+            DagLayout { title, pane: None, graph, side: below, map, ..DagLayout::default() }
         }
         Width::Two => {
             let (pane, right) = split_across(body, share.of(body.width - 36, body.width));

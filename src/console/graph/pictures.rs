@@ -57,8 +57,11 @@ pub(crate) fn begin(model: &mut Model) {
         return;
     };
     model.dag.begun = Some(run.id());
+    // A step that was gone to is where the cursor stays.
+    model.dag.held = model.dag.goal.is_some();
     (model.dag.picture, model.dag.near) = (None, None);
-    model.dag.view.wide = is_wide(model);
+    (model.dag.view.wide, model.dag.view.room) = (is_wide(model), layout::room(model));
+    model.dag.view.all_edges = false;
     model.dag.view.folds.clear();
     model.dag.view.selected = model.dag.goal.take().or_else(|| first_to_look_at(&run, model));
     model.dag.scroll = (0, 0);
@@ -80,11 +83,11 @@ fn refresh_dag(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     };
     begin(model);
-    model.dag.view.wide = is_wide(model);
+    (model.dag.view.wide, model.dag.view.room) = (is_wide(model), layout::room(model));
     if model.look.reader {
         // A tree of lines is what can be read out.
         model.dag.view.zoom = Zoom::Outline;
-        model.dag.map_hidden = true;
+        model.dag.map = Some(false);
     }
     let known = u32::try_from(run.len()).unwrap_or(u32::MAX);
     if model.dag.view.selected.is_none_or(|selected| selected >= known) {
@@ -127,10 +130,13 @@ const COMPACT_MAX: usize = 3_000;
 fn zoom_for(model: &Model, run: &Arc<RunView>) -> Zoom {
     match run.len() {
         0..=CARDS_MAX => {
-            let cards = DagView { zoom: Zoom::Cards, wide: model.dag.view.wide, ..DagView::default() };
-            let (width, height) = scene(model, run, cards, None).arranged().0.layout.size();
+            let DagView { wide, room, .. } = model.dag.view;
+            let cards = DagView { zoom: Zoom::Cards, wide, room, ..DagView::default() };
+            let places = Arc::clone(&scene(model, run, cards, None).arranged().0.layout);
+            let (width, height) = places.size();
             let area = layout::dag(model).graph;
-            let fits = width <= i32::from(area.width) && height <= i32::from(area.height);
+            let has_room = width <= i32::from(area.width) && height <= i32::from(area.height);
+            let fits = has_room && !places.is_cut() && !places.is_levels();
             if fits { Zoom::Cards } else { Zoom::Compact }
         }
         len if len <= COMPACT_MAX => Zoom::Compact,
@@ -146,7 +152,8 @@ fn refresh_preview(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     };
     let before = model.runs.picture.clone().filter(|picture| picture.run == run.id());
-    let scene = scene(model, &run, DagView::default(), before);
+    let inside = layout::runs(model).preview.map_or(0, |area| area.width.saturating_sub(4));
+    let scene = scene(model, &run, DagView { room: inside, ..DagView::default() }, before);
     model.runs.picture = picture(model, scene, View::Runs, wishes);
 }
 

@@ -10,7 +10,7 @@ use crate::{
         pieces::{Pieces, put_pieces, wrapped},
     },
 };
-use cuelight_base::{StepIx, counted, safe_text, shorten};
+use cuelight_base::{ErrorRecord, StepIx, counted, safe_text, shorten};
 use cuelight_engine::{Purpose, WaitReason};
 use cuelight_plan::{EffectClass, PlanStep, Undo};
 use cuelight_projection::{
@@ -69,8 +69,11 @@ pub(crate) fn draw(
         known.extend(facts(canvas, run, (step, plan, view), mark));
     }
     if narrow {
-        let mut rest = known.into_iter();
-        lines.extend(rest.by_ref().take(2).map(|(label, text, role)| labelled(canvas, label, &text, role)));
+        if canvas.model.dag.is_on_failure() && canvas.model.dag.what_if.verb.is_none() {
+            lines.extend(foot_lines(canvas, run, usize::from(inside.width)));
+        }
+        lines.extend(known.into_iter().map(|(label, text, role)| labelled(canvas, label, &text, role)));
+        lines.truncate(usize::from(inside.height));
     } else {
         let width = usize::from(inside.width).saturating_sub(LABEL).max(1);
         for (label, text, role) in known {
@@ -105,6 +108,55 @@ pub(crate) fn draw(
             put_pieces(buf, inside, (inside.x, y), line, canvas.glyphs);
         }
     }
+}
+
+/// Under the graph: the line that says why the step under the cursor failed, and the keys for it.
+pub(super) fn foot(canvas: &Canvas<'_>, run: &RunView, area: Rect, buf: &mut Buffer) {
+    for (y, line) in (area.y..area.bottom()).zip(foot_lines(canvas, run, usize::from(area.width))) {
+        put_pieces(buf, area, (area.x, y), &line, canvas.glyphs);
+    }
+}
+
+/// `carts: UNIQUE constraint failed`, and `L logs   R retry   n next failure (1 of 4)   e all edges`.
+fn foot_lines(canvas: &Canvas<'_>, run: &RunView, width: usize) -> Vec<Pieces> {
+    let dag = &canvas.model.dag;
+    let step = dag.view.selected.map(StepIx).and_then(|step| Some((run.plan_step(step)?, run.step(step)?)));
+    let Some((plan, error)) = step.and_then(|(plan, step)| Some((plan, step.error()?))) else {
+        return Vec::new();
+    };
+    let narrow = layout::frame(canvas.model.size).width == Width::One;
+    let name = if narrow { String::new() } else { format!("{}: ", safe_text(&plan.id)) };
+    let why = canvas.glyphs.fit(&line_of(error), width.saturating_sub(name.width()));
+    let mut keys: Pieces = Vec::new();
+    let words = |intent: Intent| match intent {
+        Intent::NextHot => next_words(canvas),
+        intent => intent.short().to_owned(),
+    };
+    for intent in [Intent::Logs, Intent::Retry, Intent::NextHot, Intent::AllEdges] {
+        if let Some(key) = canvas.model.keys.keys_of(canvas.model.view.scope(), intent) {
+            keys.push((key, canvas.style(Role::Title)));
+            keys.push((format!(" {}   ", words(intent)), canvas.style(Role::Muted)));
+        }
+    }
+    vec![vec![(name, canvas.style(Role::Title)), (why, canvas.style(Role::Fail))], keys]
+}
+
+/// `next failure (1 of 4)`, or of a run in which something else is hot as well `next hot (1 of 7)`.
+fn next_words(canvas: &Canvas<'_>) -> String {
+    let dag = &canvas.model.dag;
+    let Some(picture) = dag.picture.as_deref() else { return String::new() };
+    let hot = super::update::hot_steps(picture);
+    let place =
+        dag.view.selected.and_then(|selected| hot.binary_search(&selected).ok()).map_or(0, |at| at + 1);
+    let all_failed = hot.iter().all(|step| picture.graph.nodes[*step as usize].has_failed());
+    let word = if all_failed { "next failure" } else { Intent::NextHot.short() };
+    format!("{word} ({place} of {})", hot.len())
+}
+
+/// The line of a failure that says why: the last one of its output, else its message.
+fn line_of(error: &ErrorRecord) -> String {
+    let last = error.tail.lines().rev().find(|line| !line.trim().is_empty());
+    safe_text(last.map_or(error.message.as_str(), str::trim))
 }
 
 /// The states in a fold, most urgent first: `1 failed, 4 runs, 102 todo`.

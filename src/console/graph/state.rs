@@ -1,6 +1,6 @@
 //! State of the view of the graph: the picture, its surroundings and the effect of an answer.
 
-use crate::{DagGraph, DagView, Fates, Intent, Layout, Shown, View, dag::Beside};
+use crate::{DagGraph, DagView, Fates, FoldKind, Intent, Layout, Shown, View, dag::Beside};
 use cuelight_base::{RunId, Seq, Span, StepIx, Timestamp};
 use cuelight_projection::RunView;
 use std::sync::Arc;
@@ -22,7 +22,10 @@ pub(crate) struct DagState {
     pub goal: Option<u32>,
     /// When follow moved last.
     pub followed_at: Timestamp,
-    pub map_hidden: bool,
+    /// True if the user moved the cursor since the run was opened: it is not followed away from there.
+    pub held: bool,
+    /// True if the map is wanted, false if it is not; else it is shown where it takes nothing from the graph.
+    pub map: Option<bool>,
     /// The last search, and the steps that match it, ascending.
     pub find: String,
     pub found: Vec<u32>,
@@ -35,6 +38,17 @@ pub(crate) struct DagState {
     pub begun: Option<RunId>,
     /// The newest picture there is, made before `draw`, which only paints.
     pub picture: Option<Arc<Picture>>,
+}
+
+impl DagState {
+    /// True if the cursor is on one step that failed.
+    pub(crate) fn is_on_failure(&self) -> bool {
+        let node = self.picture.as_ref().zip(self.view.selected).and_then(|(picture, selected)| {
+            let is_step = picture.shown.selected(&self.view)?.key.kind == FoldKind::Step;
+            picture.graph.nodes.get(selected as usize).filter(|_| is_step)
+        });
+        node.is_some_and(|node| node.has_failed())
+    }
 }
 
 /// A run's graph, folded and laid out.
@@ -88,7 +102,7 @@ pub(crate) struct Near {
 pub(crate) struct WhatIf {
     /// The step it is about, and how it stood.
     pub of: Option<(RunId, StepIx)>,
-    /// The answer that is looked at; without one, of a gate both.
+    /// The answer that is looked at; without one no step is painted over.
     pub verb: Option<Intent>,
     /// The question that is on its way.
     pub asked: Option<u64>,

@@ -2,7 +2,7 @@
 
 use super::state::Picture;
 use crate::{
-    Direction, FoldKind, Intent, Model, Query, Role, View, Wish, Zoom, layout,
+    Direction, FoldKind, Intent, Mark, Model, Query, Role, View, Wish, Zoom, layout,
     marks::mark_of_step,
     pattern::Sought,
     searches::OF_STEPS,
@@ -10,7 +10,7 @@ use crate::{
 };
 use cuelight_base::Span;
 use cuelight_projection::kind_word;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Follow rests this long after a key.
 const FOLLOW_REST: Span = Span(5_000);
@@ -26,11 +26,18 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         return;
     }
     let rested = model.clock.since(model.keyboard.last_key) >= FOLLOW_REST || model.keyboard.last_key.0 == 0;
-    let looks_ahead = model.dag.what_if.verb.is_some();
-    if model.dag.follow && rested && !looks_ahead && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
+    let stays = model.dag.what_if.verb.is_some() || model.dag.held || is_on_gate(model);
+    if model.dag.follow && rested && !stays && model.clock.since(model.dag.followed_at) >= FOLLOW_STEP {
         follow(model, wishes);
     }
     keep_in_sight(model);
+}
+
+/// True if the cursor is on a gate that waits for people.
+fn is_on_gate(model: &Model) -> bool {
+    let nodes = model.dag.picture.as_ref().map(|picture| &picture.graph.nodes);
+    let node = nodes.zip(model.dag.view.selected).and_then(|(nodes, selected)| nodes.get(selected as usize));
+    node.is_some_and(|node| node.gate && matches!(node.mark, Mark::Gate | Mark::GateLate))
 }
 
 /// To the newest step that runs, waits for somebody or has failed.
@@ -78,14 +85,19 @@ fn keep_in_sight(model: &mut Model) {
         scroll.max(last).min((at - margin).max(0)).clamp(0, whole - seen)
     };
     let (x, y) = model.dag.scroll;
-    // The map may lie over the right of the picture; the cursor does not go under it.
-    let under = places.map.filter(|map| map.intersects(area)).map_or(0, |map| map.width);
-    let area = ratatui::layout::Rect { width: area.width.saturating_sub(under), ..area };
     if picture.layout.is_tree() {
         // Lines begin at the left, like any text.
         let x =
             axis(x, place.x, place.width.min(i32::from(area.width) / 2), width, area.width, MARGIN).max(0);
         model.dag.scroll = (x, axis(y, place.y, place.height, height, area.height, MARGIN).max(0));
+        return;
+    }
+    if picture.layout.is_levels() {
+        // Levels begin below the title, like a table.
+        model.dag.scroll = (
+            axis(x, place.x, place.width, width, area.width, MARGIN_BESIDE).max(-1),
+            axis(y, place.y, place.height, height, area.height, MARGIN).max(0),
+        );
         return;
     }
     // What fits stands in the middle, but not farther from the title than the eye looks.
@@ -147,9 +159,11 @@ pub(crate) fn act(model: &mut Model, intent: Intent, count: Option<u32>, _wishes
         }
         Intent::FoldAll => model.dag.view.close_all(),
         Intent::FoldNone => model.dag.view.open_all(),
-        Intent::Map | Intent::Preview => model.dag.map_hidden = !model.dag.map_hidden,
+        Intent::Map | Intent::Preview => model.dag.map = Some(!layout::shows_map(model)),
+        Intent::AllEdges => model.dag.view.all_edges = !model.dag.view.all_edges,
         Intent::Follow => {
-            model.dag.follow = !model.dag.follow;
+            model.dag.follow = model.dag.held || !model.dag.follow;
+            model.dag.held = false;
             let text = if model.dag.follow { "follow on" } else { "follow off" };
             toast(model, text, Role::Info);
         }
@@ -209,6 +223,7 @@ fn walk(model: &mut Model, picture: &Arc<Picture>, direction: Direction, times: 
 fn jump(model: &mut Model, node: Option<u32>) {
     if let Some(node) = node {
         model.dag.view.selected = Some(node);
+        model.dag.held = true;
     }
 }
 
@@ -225,21 +240,23 @@ fn relative(model: &mut Model, picture: &Arc<Picture>, to_parents: bool) {
 
 fn next_hot(model: &mut Model, picture: &Arc<Picture>, forward: bool) {
     let at = model.dag.view.selected.unwrap_or(0);
-    let hot = |node: &&crate::ShownNode| node.hot && !node.is_open;
-    let nodes = picture.shown.nodes.iter().filter(hot).map(|node| node.first);
+    let hot = hot_steps(picture);
     let next = if forward {
-        let mut nodes: Vec<u32> = nodes.collect();
-        nodes.sort_unstable();
-        nodes.iter().copied().find(|node| *node > at).or_else(|| nodes.first().copied())
+        hot.iter().find(|node| **node > at).or(hot.first())
     } else {
-        let mut nodes: Vec<u32> = nodes.collect();
-        nodes.sort_unstable();
-        nodes.iter().rev().copied().find(|node| *node < at).or_else(|| nodes.last().copied())
+        hot.iter().rev().find(|node| **node < at).or(hot.last())
     };
-    match next {
+    match next.copied() {
         Some(node) => jump(model, Some(node)),
         None => toast(model, "nothing runs, waits or has failed", Role::Info),
     }
+}
+
+/// The steps that run, wait or have failed, ascending; no frames around them.
+pub(super) fn hot_steps(picture: &Picture) -> Vec<u32> {
+    let nodes = || (0_u32..).zip(&picture.graph.nodes);
+    let frames: BTreeSet<u32> = nodes().filter_map(|(_, node)| node.group).collect();
+    nodes().filter(|(index, node)| node.hot && !frames.contains(index)).map(|(index, _)| index).collect()
 }
 
 /// Looks for steps by words of their ids, or by `state:` and `kind:`, and goes to the first that fits.

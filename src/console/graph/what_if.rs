@@ -32,8 +32,7 @@ pub(super) fn leave(model: &mut Model) -> bool {
     model.dag.what_if.verb.take().is_some()
 }
 
-/// The answers that can be shown: for a gate both at once or each alone, then the commands that the engine
-/// can preview.
+/// The answers that can be shown, first none: those of a gate, then the commands that the engine can preview.
 fn answers(model: &Model, run: RunId, step: StepIx) -> Vec<Option<Intent>> {
     let mut answers = vec![None];
     if gate_of(model, run, step).is_some() {
@@ -121,15 +120,15 @@ pub(crate) fn answered(model: &mut Model, request: u64, outcome: &Result<Vec<Eve
             let words = dialog::asking::consequences(events, run.as_deref());
             let label = |index: usize| if index == 0 { verb.short() } else { "" };
             what_if.lines = words.into_iter().enumerate().map(|(at, word)| (label(at), word)).collect();
-            what_if.fates = Some(Arc::new(Fates { first: (verb.short().to_owned(), fates), second: None }));
+            what_if.fates = Some(Arc::new(fates));
         }
         Err(refusal) => refused(what_if, verb, &refusal.to_string()),
     }
 }
 
 /// The fates of a run's steps after these events; the gravest if a step has several.
-fn fates_of(events: &[Event], run: &RunView) -> BTreeMap<u32, Fate> {
-    let mut fates = BTreeMap::new();
+fn fates_of(events: &[Event], run: &RunView) -> Fates {
+    let mut fates = Fates::new();
     let ends =
         |event: &Event| matches!(event.fact, Fact::Run(id, RunEvent::Cancelling { .. }) if id == run.id());
     if events.iter().any(ends) {
@@ -166,9 +165,9 @@ fn of_gate(what_if: &mut WhatIf, run: &RunView, gate: &GateView) {
         names.filter_map(|name| Some((*number.get(name.as_str())?, fate))).collect()
     };
     let at_once: Vec<&String> = ask.will_run.iter().map(|will_run| &will_run.step).collect();
-    let mut yes: BTreeMap<u32, Fate> = of(&mut ask.starts.iter(), Fate::Later).into_iter().collect();
+    let mut yes: Fates = of(&mut ask.starts.iter(), Fate::Later).into_iter().collect();
     yes.extend(of(&mut at_once.iter().copied(), Fate::Starts));
-    let mut no: BTreeMap<u32, Fate> = of(&mut ask.skips.iter(), Fate::Skips).into_iter().collect();
+    let mut no: Fates = of(&mut ask.skips.iter(), Fate::Skips).into_iter().collect();
     no.extend(of(&mut ask.undoes.iter(), Fate::Undoes));
     let later: Vec<&String> = ask.starts.iter().filter(|text| !at_once.contains(text)).collect();
     let skips: Vec<&String> = ask.skips.iter().collect();
@@ -184,9 +183,9 @@ fn of_gate(what_if: &mut WhatIf, run: &RunView, gate: &GateView) {
         .filter(|approve| what_if.verb.is_none_or(|verb| verb == approve.0))
         .collect();
     what_if.lines = chosen.iter().map(|(verb, _, words)| (verb.short(), words.clone())).collect();
-    let mut fates = chosen.into_iter().map(|(verb, fates, _)| (verb.short().to_owned(), fates));
-    let first = fates.next().unwrap_or_default();
-    what_if.fates = Some(Arc::new(Fates { first, second: fates.next() }));
+    // Words stand beside the gate at once; signs lie over the steps only when an answer was chosen.
+    let asked = chosen.into_iter().find(|(verb, _, _)| what_if.verb == Some(*verb));
+    what_if.fates = asked.map(|(_, fates, _)| Arc::new(fates));
 }
 
 /// `starts pay; then notify[1], notify[2] and 4 more`

@@ -65,6 +65,7 @@ pub(crate) fn to_graph(model: &mut Model, run: RunId, step: Option<StepIx>) {
     graph::pictures::begin(model);
     if let Some(step) = step {
         model.dag.view.selected = Some(step.0);
+        model.dag.held = true;
     }
 }
 

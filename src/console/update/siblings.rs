@@ -109,6 +109,7 @@ fn go_to(model: &mut Model, row: usize) {
                 .and_then(|picture| picture.shown.nodes.get(row))
                 .map(|node| node.first);
             model.dag.view.selected = node.or(model.dag.view.selected);
+            model.dag.held = true;
         }
         View::Gates => {
             let key = model.gates.rows.get(row).map(key_of);

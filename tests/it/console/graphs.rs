@@ -83,8 +83,13 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
         let text = console.text();
         assert!(text.contains("approve") && text.contains("pay_out"), "{text}");
         assert!(text.contains("reject") && text.contains("skips pay_out"), "{text}");
-        drop(console.press("v v"));
-        assert!(console.text().contains("what if: reject"), "{}", console.text());
+        assert!(!text.contains("what if: "), "no sign lies over the steps before it is asked for: {text}");
+        drop(console.press("v"));
+        let text = console.text();
+        assert!(text.contains("what if: approve") && text.contains("► starts"), "{text}");
+        drop(console.press("v"));
+        let text = console.text();
+        assert!(text.contains("what if: reject") && text.contains("⊘ skips"), "{text}");
         drop(console.press("esc"));
         assert!(!console.text().contains("what if: "), "{}", console.text());
     }
@@ -93,6 +98,78 @@ fn what_yes_and_no_lead_to_is_seen_before_anything_is_pressed() {
         drop(console.press("j enter v v"));
         console
     });
+}
+
+/// Steps end, and time passes without a key.
+fn time_passes(console: &mut Console) {
+    let run = console.model.run().expect("selected");
+    for _ in 0..3 {
+        console.stage.drain(run, 2);
+        drop(console.see());
+        console.at = console.at + Span(10_000);
+        let at = console.at;
+        drop(console.send(Message::Tick(at)));
+    }
+}
+
+#[test]
+fn following_leaves_the_cursor_where_somebody_put_it() {
+    let mut console = fan();
+    drop(console.press("enter"));
+    time_passes(&mut console);
+    assert!(console.step_id().starts_with("load"), "{}", console.step_id());
+    drop(console.press("g g"));
+    assert_eq!(console.step_id(), "plan_day");
+    assert!(console.text().contains("follow off"), "{}", console.text());
+    time_passes(&mut console);
+    assert_eq!(console.step_id(), "plan_day");
+    drop(console.press("f"));
+    assert!(console.text().contains("follow on"), "{}", console.text());
+    time_passes(&mut console);
+    assert!(console.step_id().starts_with("load"), "{}", console.step_id());
+}
+
+#[test]
+fn following_stays_on_a_gate_that_waits() {
+    let workflow = "name: ship\nsteps:\n  - {id: ask, gate: {prompt: Ship?}}\n  \
+         - {id: pack, run: pack, effect: pure}\n  - {id: seal, needs: pack, run: seal, effect: pure}\n";
+    let mut stage = Stage::at("11:00:00");
+    let run = stage.launch("cron", workflow);
+    let mut console = Console::new(stage, 160, 48);
+    drop(console.press("enter"));
+    assert_eq!(console.step_id(), "ask");
+    console.stage.pass(3);
+    console.stage.drain(run, 1);
+    drop(console.see());
+    console.at = console.at + Span(10_000);
+    let at = console.at;
+    drop(console.send(Message::Tick(at)));
+    assert_eq!(console.step_id(), "ask", "seal began later");
+}
+
+#[test]
+fn a_step_that_failed_says_why_under_the_graph_with_the_keys_for_it() {
+    for (width, height) in [(80, 24), (100, 30), (160, 48)] {
+        let mut console = fan();
+        drop(console.send(Message::Resize { width, height }));
+        drop(console.press("enter"));
+        let text = console.text();
+        assert!(text.contains("UNIQUE order_id=77120"), "{text}");
+        assert!(text.contains("L logs   R retry   n next hot (1 of 5)   e all edges"), "{text}");
+    }
+}
+
+#[test]
+fn the_map_never_lies_over_the_graph_of_a_small_screen() {
+    let mut console = long(400);
+    drop(console.send(Message::Resize { width: 80, height: 24 }));
+    drop(console.press("enter z R"));
+    assert!(!console.text().contains("─ map "), "{}", console.text());
+    drop(console.press("o"));
+    let text = console.text();
+    assert!(text.contains("─ map "), "{text}");
+    let mut beside = text.lines().skip(2).take(8).filter_map(|line| line.chars().nth(62));
+    assert!(beside.all(|c| "╭│╰".contains(c)), "it stands beside: {text}");
 }
 
 #[test]

@@ -1,47 +1,33 @@
 //! The nodes of the graph at each zoom: line, gate, heat and card.
 
-use super::{
-    Lines, Painter,
-    wires::{BOLD, HEAVY},
-};
+use super::{Lines, Painter};
 use crate::{
     Mark, Role,
-    dag::{Fate, FoldKind, Place, ShownNode, Zoom, layout::HEAT_ROW},
+    dag::{FoldKind, Place, ShownNode, Zoom, layout::HEAT_ROW},
     gauge,
 };
 use ratatui::style::{Modifier, Style};
-use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
 impl Painter<'_> {
-    /// The sign of a node; while an answer is looked at, what that would make of it instead, with a cell for each of two
-    /// answers.
+    /// The sign of a node; while an answer is looked at, what that would make of it instead.
     pub(super) fn sign(&mut self, node: &ShownNode, (x, y): (i32, i32), spot: u32) {
-        let fates: Vec<Option<Fate>> =
-            self.fates.iter().map(|fate| fate.get(&spot).map(|pair| pair.0)).collect();
-        if fates.iter().all(Option::is_none) {
+        if let Some((fate, _)) = self.fates.get(&spot) {
+            let (sign, role) = (fate.mark().sign(self.glyphs), fate.mark().role());
+            self.put(x, y, sign, self.theme.role(role).add_modifier(Modifier::REVERSED));
+        } else {
             let style = self.under_cursor(node.mark.style(self.theme), spot);
-            return self.put(x, y, node.mark.sign(self.glyphs), style);
-        }
-        for (x, fate) in (x..).zip(fates) {
-            let (sign, style) = match fate {
-                Some(fate) => (fate.mark().sign(self.glyphs), self.theme.role(fate.mark().role())),
-                None => (self.glyphs.pick("·", "."), self.theme.role(Role::Muted)),
-            };
-            self.put(x, y, sign, style.add_modifier(Modifier::REVERSED));
+            self.put(x, y, node.mark.sign(self.glyphs), style);
         }
     }
 
     /// The text beside a name: the effect of an answer, else its progress or the reason of its state.
     pub(super) fn beside(&self, node: &ShownNode, spot: u32) -> String {
-        let one = |(name, fates): (&String, &BTreeMap<u32, (Fate, u32)>)| {
-            let (fate, count) = fates.get(&spot)?;
-            let count = if *count > 1 { format!(" {count}") } else { String::new() };
-            let name = if self.fates.len() > 1 { format!("{name} ") } else { String::new() };
-            Some(format!("{name}{}{count}", fate.word()))
-        };
-        let words: Vec<String> = self.answers.iter().zip(&self.fates).filter_map(one).collect();
-        if words.is_empty() { note_of(node) } else { words.join(self.glyphs.pick(" · ", ", ")) }
+        match self.fates.get(&spot) {
+            Some((fate, 0 | 1)) => fate.word().to_owned(),
+            Some((fate, count)) => format!("{} {count}", fate.word()),
+            None => note_of(node),
+        }
     }
 
     pub(super) fn nodes(&mut self) {
@@ -61,32 +47,29 @@ impl Painter<'_> {
     fn line(&mut self, node: &ShownNode, place: Place, spot: u32) {
         let width = usize::try_from(place.width).unwrap_or(0);
         let style = self.name_style(node, spot);
-        let title = self.glyphs.fit(&node.title(self.glyphs), width.saturating_sub(2));
+        let is_stacked = self.layout.is_stacked(spot, self.shown);
+        let title = self.shown.line_of(spot, is_stacked, self.glyphs);
+        let title = self.glyphs.fit(&title, width.saturating_sub(2));
         self.put(place.x, place.y, &" ".repeat(width), self.under_cursor(Style::new(), spot));
-        let gap = self.gap(spot, title.width() + 3, width);
-        self.put(place.x + 2 + gap, place.y, &title, style);
+        self.put(place.x + 2, place.y, &title, style);
         self.sign(node, (place.x, place.y), spot);
-        let mut used = 2 + title.width() + usize::from(gap > 0);
+        let mut used = 2 + title.width();
         let why = self.beside(node, spot);
         let tells = node.hot || self.shown.wide || node.key.kind != FoldKind::Step || !self.fates.is_empty();
-        if !why.is_empty() && tells && used + 2 < width {
+        // A level is as wide as its names; a part of a note would say nothing.
+        let has_room = if is_stacked { used + 1 + why.width() <= width } else { used + 2 < width };
+        if !why.is_empty() && tells && has_room {
             let why = self.glyphs.fit(&why, width - used - 1);
             let x = place.x + i32::try_from(used + 1).unwrap_or(0);
             self.put(x, place.y, &why, self.under_cursor(self.theme.role(Role::Muted), spot));
             used += 1 + why.width();
         }
         // Room that no note took is bridged to where the wires begin.
-        if used < width && self.layout.has_children(spot) {
-            let mut mark = if self.selected == Some(spot) { BOLD } else { 0 };
-            mark |= if self.leads.contains(&spot) { HEAVY } else { 0 };
-            let bridge = match (mark & HEAVY != 0, self.glyphs.ascii) {
-                (true, true) => "=",
-                (true, false) => "━",
-                (false, true) => "-",
-                (false, false) => "─",
-            };
+        if used < width
+            && let Some((line, style)) = self.bridge(spot)
+        {
             let x = place.x + i32::try_from(used + 1).unwrap_or(0);
-            self.put(x, place.y, &bridge.repeat(width - used), self.wire_style(mark));
+            self.put(x, place.y, &line.repeat(width - used), style);
         }
     }
 
@@ -94,7 +77,7 @@ impl Painter<'_> {
     fn gate(&mut self, node: &ShownNode, place: Place, spot: u32) {
         let inner = usize::try_from(place.width - 4).unwrap_or(0);
         self.boxed(place, self.theme.role(node.mark.role()), Lines::Heavy);
-        let speaks = node.asks.len() == 1 || self.fates.iter().any(|fate| fate.contains_key(&spot));
+        let speaks = node.asks.len() == 1 || self.fates.contains_key(&spot);
         let right = if speaks { self.beside(node, spot) } else { node.asks[0].clone() };
         let title = node.title(self.glyphs);
         let right = self.glyphs.fit(&right, inner.saturating_sub(3 + title.width().min(inner / 2)));
@@ -212,5 +195,10 @@ impl Painter<'_> {
 /// A step's own note; of a fold how much of it is settled.
 fn note_of(node: &ShownNode) -> String {
     let (done, all) = node.progress();
-    if node.key.kind == FoldKind::Step || node.is_open { node.note.clone() } else { format!("{done}/{all}") }
+    match node.key.kind {
+        FoldKind::Level(_) => String::new(),
+        FoldKind::Step => node.note.clone(),
+        _ if node.is_open => node.note.clone(),
+        _ => format!("{done}/{all}"),
+    }
 }
