@@ -5,7 +5,7 @@ mod header;
 
 pub(super) use crate::audit::layout::{AuditLayout, audit};
 pub(super) use crate::errors::layout::errors;
-pub(super) use crate::gates::layout::{FormLayout, form, gates};
+pub(super) use crate::gates::layout::gates;
 pub(super) use crate::graph::layout::{dag, room, shows_map};
 pub(super) use crate::logs::layout::logs;
 pub(super) use crate::runs::layout::{runs, runs_columns};
