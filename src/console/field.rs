@@ -11,7 +11,7 @@ const BYTES_MAX: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Field {
     /// The editor behind it, kept to one line.
-    area: TextArea<'static>,
+    area: Box<TextArea<'static>>,
 }
 
 impl PartialEq for Field {
@@ -27,7 +27,7 @@ impl Field {
     pub fn of(text: &str) -> Self {
         let mut area = TextArea::new(vec![text.replace('\n', " ")]);
         area.move_cursor(CursorMove::End);
-        Self { area }
+        Self { area: Box::new(area) }
     }
 
     /// The text typed so far.

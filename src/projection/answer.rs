@@ -23,9 +23,7 @@ pub fn undo_line(ask: &Ask) -> String {
     let risk = match ask.risk {
         Risk::ReadOnly => Some("read-only, as declared".to_owned()),
         Risk::Reversible => None,
-        Risk::ExternallyReversible if is_all_undoable => {
-            Some("the undo needs others, as declared".to_owned())
-        }
+        Risk::ExternallyReversible if is_all_undoable => None,
         Risk::ExternallyReversible => Some("only others can undo the effects, as declared".to_owned()),
         Risk::Irreversible => Some("irreversible, as declared".to_owned()),
     };
@@ -37,11 +35,15 @@ pub fn undo_line(ask: &Ask) -> String {
     let says_nothing =
         |call: &WillRun| !matches!(call.undo.as_str(), "yes" | "no") && call.effect != EffectClass::Pure;
     let yet = if ask.risk == Risk::Irreversible { "yet an" } else { "an" };
+    let outside = match ask.risk {
+        Risk::ExternallyReversible if is_all_undoable => ", which needs help from outside, as declared",
+        _ => "",
+    };
     let parts = [
         risk,
         of(|call| call.undo == "no").map(|names| format!("CANNOT be undone: {names}")),
         of(says_nothing).map(|names| format!("no undo is declared for {names}")),
-        of(|call| call.undo == "yes").map(|names| format!("{yet} undo is declared for {names}")),
+        of(|call| call.undo == "yes").map(|names| format!("{yet} undo is declared for {names}{outside}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

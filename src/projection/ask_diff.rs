@@ -66,9 +66,7 @@ impl AskChange {
                 (format!("{verb} {name}"), [None, None])
             }
             ("writes", inner) => (format!("what {name} sets or sends: {inner}"), both),
-            ("later", "template" | "kind") => {
-                (format!("the text of {name} in the workflow file has changed"), [None, None])
-            }
+            ("later", "template" | "kind") => (format!("the text of {name} has changed"), [None, None]),
             ("later", "") => {
                 let verb = if added { "can also call later" } else { "calls no more later:" };
                 (format!("{verb} {name}"), [None, None])

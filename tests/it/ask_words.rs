@@ -211,7 +211,7 @@ fn a_script_that_was_changed_since_the_last_approval_is_compared_by_line_above_a
         (shown, screen)
     };
     let (same, _) = again("#!/bin/sh\necho purge old\necho done\n", "g-2");
-    assert!(same.contains("last time   the same, approved by "), "{same}");
+    assert!(same.contains("last time   the same calls, evidence and form, approved by "), "{same}");
     let (changed, screen) = again("#!/bin/sh\necho purge old\nrm -rf /srv/all\n", "g-3");
     let order =
         ["Purge?", "CHANGED", "purge.sh of purge has changed: +1 -1 lines", "+ rm -rf /srv/all", "if yes"];

@@ -626,8 +626,8 @@ steps:
         0,
         &[
             "if yes      starts now: stage\n            then: after\n            the gate high asks before: ship\n",
-            "if no       skips all of these; the run ends as rejected\n",
-            "if nobody   no deadline",
+            "if no       skips all of the steps above; the run ends as rejected\n",
+            "if nobody   answers: no deadline",
         ],
     );
 }

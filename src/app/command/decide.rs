@@ -240,7 +240,7 @@ async fn answered(
 
 /// Prints the whole ask, with the content of its evidence.
 async fn show_ask(seat: &Seat, view: &Arc<GateView>) {
-    let contents = Contents::read(seat, &view).await;
+    let contents = Contents::read(seat, view).await;
     let run = seat.desk.boards().borrow().board.run(view.run).cloned();
     say(&ask_text::text(view, run.as_deref(), &contents, (&seat.actor, SystemClock.now())));
 }

@@ -53,7 +53,7 @@ pub(super) async fn gates(config: &Config, out: Output, args: &GatesArgs) -> Out
         };
         let view = view.and_then(|view| then(view, args.epoch.map(Epoch)));
         let contents = match &view {
-            Ok(view) if !args.json => Contents::read(&seat, &view).await,
+            Ok(view) if !args.json => Contents::read(&seat, view).await,
             _ => Contents::default(),
         };
         seat.leave().await;

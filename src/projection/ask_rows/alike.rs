@@ -1,7 +1,7 @@
 //! Other gates that ask the same, each told by what it differs in. An approver who has read one of them to its end has
 //! read all.
 
-use super::row::{AskMark, AskPart, AskPiece, AskPlace, AskSection, AskTold};
+use super::row::{AskMark, AskPart, AskPiece, AskPlace, AskSection, AskSpelling, AskTold};
 use cuelight_base::counted;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
@@ -13,13 +13,15 @@ pub(super) fn section(
     if told.others.is_empty() {
         return None;
     }
-    let alone = |others| AskTold { others, ..*told };
-    let here = lines(&rows_of(&alone(&[])));
+    // With the hashes of scripts: another script under the same name is another ask.
+    let spelling = AskSpelling { has_details: true, ..told.spelling };
+    let alone = AskTold { others: &[], spelling, ..*told };
+    let here = lines(&rows_of(&alone));
     let mut out = AskSection::of(AskPart::Alike, true);
     let count = counted(told.others.len(), "more gate asks", "more gates ask");
     out.text("alike", format!("{count} the same; what differs:"), AskMark::Caution);
     for (gate, run) in told.others {
-        let other = AskTold { ask: &gate.ask, gate: Some(gate), run: run.as_deref(), ..alone(&[]) };
+        let other = AskTold { ask: &gate.ask, gate: Some(gate), run: run.as_deref(), ..alone };
         let there = lines(&rows_of(&other));
         let mut pieces = vec![AskPiece::new(format!("{} of {}", gate.id, gate.run), AskMark::Title)];
         for (sign, mark, line) in differences(&here, &there) {
@@ -36,9 +38,8 @@ pub(super) fn section(
 
 /// The lines of an ask by which it is compared.
 fn lines(sections: &[AskSection]) -> Vec<String> {
-    let is_compared = |section: &&AskSection| {
-        !matches!(section.part, AskPart::Votes | AskPart::Details | AskPart::Alike | AskPart::End)
-    };
+    let is_compared =
+        |section: &&AskSection| !matches!(section.part, AskPart::Votes | AskPart::Alike | AskPart::End);
     let rows = sections.iter().filter(is_compared).flat_map(|section| &section.rows);
     rows.map(|row| format!("{} {}", row.head, row.words()).trim().to_owned()).collect()
 }

@@ -5,7 +5,6 @@ use super::row::{AskMark, AskPart, AskPiece, AskSection, AskTold};
 use crate::{NOT_CHECKED, call_files, command_line, names_in_words, script_of, snapshot_files};
 use cuelight_base::{Launch, TextPart, counted};
 use cuelight_engine::{FileFact, Later, WillRun, WillWrite};
-use std::collections::BTreeSet;
 
 pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
     let ask = told.ask;
@@ -242,27 +241,35 @@ fn scope_meaning(scope: &str) -> &'static str {
     }
 }
 
-/// Steps whose calls are known only when they start.
+/// Steps whose calls are known only when they start, and apart the undo and the check of steps, which run only if they are
+/// needed.
 fn later(out: &mut AskSection, list: &[Later]) {
-    let is_beside = |later: &Later| matches!(later.kind.as_str(), "undo" | "check");
-    let like = |a: &Later, b: &Later| {
-        let kind = |later: &Later| is_beside(later).then(|| later.kind.clone());
-        (a.may_be_cached, &a.candidates, kind(a)) == (b.may_be_cached, &b.candidates, kind(b))
-    };
-    let words = |them: &[Later]| {
-        let names: Vec<String> = them.iter().map(|later| later.step.clone()).collect();
+    let is_beside = |later: &&Later| matches!(later.kind.as_str(), "undo" | "check");
+    let (beside, steps): (Vec<&Later>, Vec<&Later>) = list.iter().partition(is_beside);
+    let names =
+        |them: &[&Later]| names_in_words(&them.iter().map(|later| later.step.clone()).collect::<Vec<_>>());
+    let like = |a: &&Later, b: &&Later| (a.may_be_cached, &a.candidates) == (b.may_be_cached, &b.candidates);
+    let words = |them: &[&Later]| {
         let of = match them[0].candidates.as_slice() {
             [how, tools @ ..] => format!(" (one of {}, {how})", tools.join(" ")),
             [] => String::new(),
         };
         let cached = if them[0].may_be_cached { " (or a cached result)" } else { "" };
-        let kind = if is_beside(&them[0]) { format!("the {} of ", them[0].kind) } else { String::new() };
-        format!("{kind}{}{of}{cached}", names_in_words(&names))
+        format!("{}{of}{cached}", names(them))
     };
-    out.text("later", list.chunk_by(like).map(words).collect::<Vec<_>>().join(", "), AskMark::Plain);
+    if !steps.is_empty() {
+        out.text("later", steps.chunk_by(like).map(words).collect::<Vec<_>>().join(", "), AskMark::Plain);
+    }
+    for kind in ["undo", "check"] {
+        let them: Vec<&Later> = beside.iter().copied().filter(|later| later.kind == kind).collect();
+        if !them.is_empty() {
+            out.text("", format!("if needed, the {kind} of {}", names(&them)), AskMark::Muted);
+        }
+    }
     let mut files: Vec<FileFact> = Vec::new();
     for file in list.iter().flat_map(|later| &later.files) {
-        if !files.contains(file) {
+        let is_known = file.is_bound() && file.digest.is_some();
+        if !is_known && !files.contains(file) {
             files.push(file.clone());
         }
     }
@@ -273,22 +280,18 @@ fn later(out: &mut AskSection, list: &[Later]) {
 fn unchecked(told: &AskTold<'_>) -> Option<AskSection> {
     let ask = told.ask;
     let mut out = AskSection::of(AskPart::Calls, false);
-    if !ask.later.is_empty() {
-        let text = "the commands of later steps, known only when they start; their text in the workflow file is checked";
-        out.text("", format!("{NOT_CHECKED}: {text}"), AskMark::Muted);
-    }
     let calls = ask.will_run.iter().map(|call| &call.files);
     let fallbacks = ask.will_run.iter().flat_map(|call| call.fallback.iter().map(|other| &other.files));
-    let files: BTreeSet<&str> = calls
-        .chain(fallbacks)
-        .chain(ask.later.iter().map(|later| &later.files))
-        .flatten()
-        .map(|file| file.path.as_str())
-        .collect();
-    if !files.is_empty() {
-        let which = if ask.snapshot.is_empty() { "files" } else { "files outside of the snapshot" };
-        let text = format!("{NOT_CHECKED}: {which} that programs read or start while they run");
-        out.text("", text, AskMark::Muted);
+    let mut files = calls.chain(fallbacks).chain(ask.later.iter().map(|later| &later.files)).flatten();
+    let later = (!ask.later.is_empty()).then_some("later commands before they start (their text is checked)");
+    let which = if ask.snapshot.is_empty() {
+        "files that programs read or start"
+    } else {
+        "files outside of the snapshot that programs read or start"
+    };
+    let parts: Vec<&str> = later.into_iter().chain(files.next().map(|_| which)).collect();
+    if !parts.is_empty() {
+        out.text("", format!("{NOT_CHECKED}: {}", parts.join("; ")), AskMark::Muted);
     }
     (!out.rows.is_empty()).then_some(out)
 }

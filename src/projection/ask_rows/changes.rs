@@ -44,7 +44,11 @@ fn last_time(told: &AskTold<'_>) -> Option<AskSection> {
     let (run, by, at) = (approved.ask.run, approved.by.join(", "), (told.spelling.at)(approved.at));
     let found = Found::between(&approved.ask, told);
     if found.is_empty() {
-        out.text("last time", format!("the same, approved by {by} in {run}, {at}"), AskMark::Good);
+        out.text(
+            "last time",
+            format!("the same calls, evidence and form, approved by {by} in {run}, {at}"),
+            AskMark::Good,
+        );
         return Some(out);
     }
     if found.calls.is_empty() {

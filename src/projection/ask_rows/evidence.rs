@@ -10,7 +10,7 @@ use cuelight_base::{Digest, Untrusted, counted};
 use cuelight_engine::Evidence;
 
 /// Content of at most so many lines stands below its item.
-const SHORT_LINES: usize = 4;
+const SHORT_LINES: usize = 8;
 
 /// The items, and the content of those that have more than a few lines.
 pub(super) fn sections(told: &AskTold<'_>) -> (Vec<AskSection>, Vec<AskSection>) {
@@ -24,7 +24,7 @@ pub(super) fn sections(told: &AskTold<'_>) -> (Vec<AskSection>, Vec<AskSection>)
         let mut pieces = said(item, &lines);
         if !is_short {
             pieces.push(AskPiece::new(
-                format!("   {} below", counted(body.rows.len(), "line", "lines")),
+                format!("   {}, further down", counted(body.rows.len(), "line", "lines")),
                 AskMark::Muted,
             ));
         }

@@ -24,7 +24,7 @@ pub(super) fn section(told: &AskTold<'_>) -> AskSection {
         no_words(told.ask, told.gate, told.run).into_iter().partition(|line| line.starts_with(CANNOT_UNDO));
     // Their names stand in the row above.
     if told.ask.skips.len() > 2 && told.ask.skips == told.ask.starts {
-        no[0] = "skips all of these".to_owned();
+        "skips all of the steps above".clone_into(&mut no[0]);
     }
     if !no.is_empty() {
         out.text("if no", no.join("; "), AskMark::Plain);
@@ -37,6 +37,6 @@ pub(super) fn section(told: &AskTold<'_>) -> AskSection {
     }
     let is_escalated = told.gate.is_some_and(|gate| gate.escalated.is_some());
     let nobody = nobody_words(told.ask, is_escalated, told.spelling.at);
-    out.text("if nobody", nobody, AskMark::Plain);
+    out.text("if nobody", format!("answers: {nobody}"), AskMark::Plain);
     out
 }
