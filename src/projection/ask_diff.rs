@@ -35,6 +35,9 @@ impl AskChange {
             .and_then(|value| value.get("launch"))
             .map(call_words);
         match (root, inner) {
+            _ if self.path.ends_with(ORDER) => {
+                (format!("the order of {}", self.path.trim_end_matches(ORDER)), both)
+            }
             ("definition", _) => ("the workflow file has changed".to_owned(), [None, None]),
             ("plan", _) => ("the plan of the run differs: its steps or its inputs".to_owned(), [None, None]),
             ("prompt", _) => match &self.before {
@@ -132,6 +135,9 @@ fn call_words(launch: &Value) -> String {
         .join(" ")
 }
 
+/// The end of the path of a list whose items have another order.
+const ORDER: &str = ".order";
+
 /// Fields that differ between any two asks and say nothing.
 const NOISE: [&str; 5] = ["run", "gate", "epoch", "opened_at", "expires_at"];
 
@@ -185,11 +191,22 @@ fn compare_objects(path: &str, before: &ValueMap, after: &ValueMap, out: &mut Ve
 
 /// Items with a name are compared with the item of that name, others with the item at their place.
 fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<AskChange>) {
+    // Lists inside of values are values: their items have no names for us, and their order counts.
+    let is_ours = {
+        let list = path.rsplit('.').next().unwrap_or_default();
+        let lists =
+            ["will_run", "writes", "later", "evidence", "form", "files", "fallback", "env", "excluded"];
+        let is_value =
+            [".values", ".input", ".value", ".http", ".model"].iter().any(|part| path.contains(part));
+        lists.contains(&list) && !is_value
+    };
     let [before, after] = [before, after].map(|items| {
         let named = items.iter().enumerate().map(|(index, item)| {
             let field = ["name", "step", "title", "path"].iter().find_map(|key| item.get(key)?.as_str());
             // A variable is a pair of its name and its value.
-            let name = field.or_else(|| item.get(0).filter(|_| item.get(1).is_some())?.as_str());
+            let name = field
+                .filter(|_| is_ours)
+                .or_else(|| item.get(0).filter(|_| is_ours && item.get(1).is_some())?.as_str());
             (name.map_or_else(|| index.to_string(), ToOwned::to_owned), item.clone())
         });
         let mut map = ValueMap::new();
@@ -202,6 +219,14 @@ fn compare_arrays(path: &str, before: &[Value], after: &[Value], out: &mut Vec<A
         }
         map
     });
+    let names = |map: &ValueMap, other: &ValueMap| -> Vec<String> {
+        map.keys().filter(|key| other.contains_key(*key)).cloned().collect()
+    };
+    let (old, new) = (names(&before, &after), names(&after, &before));
+    if old != new {
+        let value = |names: Vec<String>| Some(Value::from(names.join(" ")));
+        out.push(AskChange { path: format!("{path}{ORDER}"), before: value(old), after: value(new) });
+    }
     for (key, old) in &before {
         match after.get(key) {
             Some(new) => compare(&format!("{path}{key}"), old, new, out),

@@ -119,7 +119,7 @@ fn form(told: &AskTold<'_>) -> Option<AskSection> {
         ];
         out.row(if index == 0 { "you fill" } else { "" }, pieces);
         if let Some(text) = &field.description {
-            out.under(text, AskMark::Muted);
+            text.split('\n').for_each(|line| out.quoted(line, AskMark::Muted));
         }
     }
     (!ask.form.is_empty()).then_some(out)

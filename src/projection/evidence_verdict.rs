@@ -19,23 +19,22 @@ const WORDS_MAX: usize = 60;
 /// Lines that are looked at, from the end: there programs sum up.
 const LINES_MAX: usize = 2_000;
 
-const GOOD: &[&str] = &["pass", "passed", "ok", "success", "succeeded", "green", "healthy", "clean", "true"];
-const BAD: &[&str] = &[
-    "fail",
-    "failed",
-    "failure",
-    "error",
-    "errored",
-    "red",
-    "unhealthy",
-    "rejected",
-    "cancelled",
-    "timeout",
-    "timed_out",
-    "aborted",
-    "skipped",
-    "false",
+const GOOD: &[&str] = &[
+    "pass",
+    "passed",
+    "ok",
+    "success",
+    "succeeded",
+    "green",
+    "healthy",
+    "clean",
+    "completed",
+    "valid",
+    "true",
+    "yes",
 ];
+const BAD: &[&str] =
+    &["fail", "error", "reject", "cancel", "timeout", "timed", "abort", "unhealthy", "false"];
 /// Fields that say how it went.
 const STATES: &[&str] = &[
     "status",
@@ -51,9 +50,11 @@ const STATES: &[&str] = &[
     "healthy",
     "valid",
 ];
-/// Fields with a number of bad things.
+/// Fields with a number, or a list, of bad things.
 const COUNTS: &[&str] =
-    &["failed", "failures", "errors", "exit_code", "exitcode", "returncode", "critical", "high"];
+    &["failed", "failures", "errors", "error", "exit_code", "exitcode", "returncode", "critical", "high"];
+/// Fields with a number of things that were done.
+const DONE: &[&str] = &["passed", "tests", "total", "checked", "scanned"];
 
 /// Reads what a text says of itself.
 pub fn verdict_of(text: &str) -> EvidenceVerdict {
@@ -78,31 +79,67 @@ pub fn verdict_of(text: &str) -> EvidenceVerdict {
     EvidenceVerdict { is_good: None, words: String::new() }
 }
 
+/// Good only where each field that tells how it went says so, at any depth, and something was done.
 fn of_fields(fields: &ValueMap) -> EvidenceVerdict {
-    let mut good = None;
-    if let (Some(value), Some(limit)) = (fields.get("value"), fields.get("limit"))
-        && let (Some(figure), Some(most)) = (value.as_f64(), limit.as_f64())
-    {
-        let is_good = figure <= most;
-        let word = if is_good { "within its limit of" } else { "ABOVE its limit of" };
-        return EvidenceVerdict { is_good: Some(is_good), words: format!("{value}, {word} {limit}") };
-    }
-    for (name, value) in fields {
-        let key = name.to_ascii_lowercase();
-        let words = || format!("{name} {}", shorten(&plain(value), WORDS_MAX));
-        let says = plain(value).to_ascii_lowercase();
-        if STATES.contains(&key.as_str()) && BAD.contains(&says.as_str())
-            || COUNTS.contains(&key.as_str()) && value.as_i64().is_some_and(|count| count != 0)
+    let mut found = Found::default();
+    found.read(fields, 0);
+    let is_good = match (&found.bad, &found.unknown, &found.good) {
+        (Some(_), ..) => Some(false),
+        (None, None, Some(_)) => Some(true),
+        (None, ..) => None,
+    };
+    EvidenceVerdict { is_good, words: found.bad.or(found.unknown).or(found.good).unwrap_or_default() }
+}
+
+#[derive(Default)]
+struct Found {
+    good: Option<String>,
+    bad: Option<String>,
+    /// A field that tells how it went, in a word of which nothing is known.
+    unknown: Option<String>,
+}
+
+impl Found {
+    fn read(&mut self, fields: &ValueMap, depth: usize) {
+        if let (Some(value), Some(limit)) = (fields.get("value"), fields.get("limit"))
+            && let (Some(figure), Some(most)) = (value.as_f64(), limit.as_f64())
+            && figure > most
         {
-            return EvidenceVerdict { is_good: Some(false), words: words() };
+            self.bad.get_or_insert_with(|| format!("{value}, ABOVE its limit of {limit}"));
         }
-        if STATES.contains(&key.as_str()) && GOOD.contains(&says.as_str())
-            || COUNTS.contains(&key.as_str()) && value.as_i64() == Some(0)
-        {
-            good.get_or_insert_with(words);
+        for (name, value) in fields {
+            let key = name.to_ascii_lowercase();
+            let is = |list: &[&str]| list.contains(&key.as_str());
+            let words = || format!("{name} {}", shorten(&plain(value), WORDS_MAX));
+            let says = plain(value).to_ascii_lowercase();
+            let is_nothing = matches!(value, Value::Null) || says.is_empty() || says == "[]" || says == "{}";
+            let is_none = value.as_i64() == Some(0) || says == "0";
+            if is(STATES) && value.is_boolean() | value.is_string() {
+                if GOOD.contains(&says.as_str()) {
+                    self.good.get_or_insert_with(words);
+                } else if BAD.iter().any(|bad| says.contains(bad)) {
+                    self.bad.get_or_insert_with(words);
+                } else {
+                    self.unknown.get_or_insert_with(words);
+                }
+            } else if is(COUNTS) && !is_nothing && !is_none && says != "false" || is(DONE) && is_none {
+                self.bad.get_or_insert_with(words);
+            }
+            self.within(value, depth);
         }
     }
-    EvidenceVerdict { is_good: good.is_some().then_some(true), words: good.unwrap_or_default() }
+
+    fn within(&mut self, value: &Value, depth: usize) {
+        const DEPTH_MAX: usize = 16;
+        if depth >= DEPTH_MAX {
+            return;
+        }
+        match value {
+            Value::Object(fields) => self.read(fields, depth + 1),
+            Value::Array(items) => items.iter().for_each(|item| self.within(item, depth + 1)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -121,6 +158,11 @@ fn of_check_list(text: &str) -> Option<EvidenceVerdict> {
     };
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let entries: Vec<bool> = lines.map(entry).collect::<Option<_>>()?;
+    if let Some(line) =
+        text.lines().find(|line| says_failure(line.trim_start_matches(['-', '*', ' ', '[', 'x', 'X', ']'])))
+    {
+        return Some(EvidenceVerdict { is_good: Some(false), words: shorten(line.trim(), WORDS_MAX) });
+    }
     let open = entries.iter().filter(|done| !**done).count();
     let words = match open {
         0 => format!("all {} done", entries.len()),
@@ -172,19 +214,31 @@ mod tests {
     fn evidence_is_good_only_where_it_says_so() {
         check("all is well, I think", None, "");
         check(r#"{"status": "passed", "high": 0}"#, Some(true), "status passed");
-        check(r#"{"high": 0, "medium": 3}"#, Some(true), "high 0");
-        check(r#"{"value": 0.31, "limit": 0.7}"#, Some(true), "0.31, within its limit of 0.7");
+        check(r#"{"high": 0, "medium": 3}"#, None, "");
+        check(r#"{"value": 0.31, "limit": 0.7}"#, None, "");
         check("- [x] tested\n- [x] told support\n", Some(true), "all 2 done");
         check(r#"{"score": 0.6}"#, None, "");
+        check(r#"{"ok": true, "errors": []}"#, Some(true), "ok true");
     }
 
     #[test]
     fn evidence_of_nothing_or_of_a_failure_is_never_good() {
         check(" \n", Some(false), "EMPTY: it shows nothing");
         check(r#"{"status": "passed", "failed": 2}"#, Some(false), "failed 2");
+        check(r#"{"status": "passed", "failed": "12"}"#, Some(false), "failed 12");
+        check(r#"{"status": "ok", "failed": 3.0}"#, Some(false), "failed 3.0");
+        check(r#"{"ok": true, "errors": ["db lost"]}"#, Some(false), r#"errors ["db lost"]"#);
+        check(r#"{"ok": true, "error": "refused"}"#, Some(false), "error refused");
+        check(r#"{"status": "passed", "suite": {"failed": 12}}"#, Some(false), "failed 12");
+        check(r#"{"failed": 0, "passed": 0, "tests": 0}"#, Some(false), "passed 0");
+        check(r#"{"status": "not run", "errors": 0}"#, None, "status not run");
+        check(r#"{"conclusion": "startup_failure", "high": 0}"#, Some(false), "conclusion startup_failure");
+        check(r#"{"healthy": "no", "high": 0}"#, None, "healthy no");
+        check(r#"{"value": 1, "limit": 2, "status": "failed"}"#, Some(false), "status failed");
         check(r#"{"ok": false}"#, Some(false), "ok false");
         check(r#"{"value": 0.9, "limit": 0.7}"#, Some(false), "0.9, ABOVE its limit of 0.7");
         check("- [x] tested\n- [ ] told support\n", Some(false), "1 of 2 OPEN");
+        check("- [x] tests FAILED, 12 failures\n", Some(false), "- [x] tests FAILED, 12 failures");
         check("ran 12 tests\n9 passed, 3 failed\n", Some(false), "9 passed, 3 failed");
         check("collected 0 items\n0 passed\n", Some(false), "0 passed");
         check("test result: ok. 12 passed; 0 failed\n", None, "");

@@ -9,7 +9,7 @@ use crate::{
     update::{requests, toast},
 };
 use cuelight_base::{DecisionId, GateId, Span, ValueMap, counted};
-use cuelight_engine::{Command, Decision, GateAct, GateState, Verdict};
+use cuelight_engine::{Ask, Command, Decision, GateAct, GateState, Verdict};
 use cuelight_plan::Risk;
 use cuelight_projection::{Attention, GateView};
 use std::{collections::BTreeSet, sync::Arc};
@@ -56,8 +56,9 @@ fn kind(gate: &GateView) -> (&str, &str) {
     (&gate.ask.workflow, copies)
 }
 
-/// Other gates of the list that ask the same as this one, so that they are read with it: of the same kind, of low risk,
-/// with the same evidence and the same form.
+/// Other gates of the list that ask the same as this one, so that they are read with it: of the same kind and of low risk,
+/// with the same files as evidence, and with all that an approval lets run and everybody who may answer equal to the bit.
+/// What is left to differ is shown in rows.
 pub(super) fn alike(model: &Model, gate: &GateView) -> Vec<Other> {
     let evidence = |gate: &GateView| -> Vec<_> {
         let files = gate.ask.evidence.iter().filter(|item| item.text.is_none());
@@ -68,7 +69,7 @@ pub(super) fn alike(model: &Model, gate: &GateView) -> Vec<Other> {
             && other.state == GateState::Open
             && other.ask.risk <= Risk::Reversible
             && kind(other) == kind(gate)
-            && other.ask.form == gate.ask.form
+            && releases_the_same(&other.ask, &gate.ask)
             && evidence(other) == evidence(gate)
     };
     if gate.ask.risk > Risk::Reversible {
@@ -80,6 +81,22 @@ pub(super) fn alike(model: &Model, gate: &GateView) -> Vec<Other> {
     });
     let with_run = |other: &Arc<GateView>| (Arc::clone(other), model.board.run(other.run).cloned());
     others.take(ALIKE_MAX).map(with_run).collect()
+}
+
+fn releases_the_same(one: &Ask, other: &Ask) -> bool {
+    one.definition == other.definition
+        && one.will_run == other.will_run
+        && one.writes == other.writes
+        && one.later == other.later
+        && one.all == other.all
+        && one.snapshot == other.snapshot
+        && one.binds == other.binds
+        && one.claim == other.claim
+        && one.form == other.form
+        && (&one.require, &one.excluded, &one.escalate) == (&other.require, &other.excluded, &other.escalate)
+        && (&one.policy, &one.requester) == (&other.policy, &other.requester)
+        && (one.touch, one.reason_required, one.undo_window)
+            == (other.touch, other.reason_required, other.undo_window)
 }
 
 /// Marks the gate under the cursor, or takes its mark away; false when it cannot be marked.

@@ -41,7 +41,7 @@ fn lines(sections: &[AskSection]) -> Vec<String> {
     let is_compared =
         |section: &&AskSection| !matches!(section.part, AskPart::Votes | AskPart::Alike | AskPart::End);
     let rows = sections.iter().filter(is_compared).flat_map(|section| &section.rows);
-    rows.map(|row| format!("{} {}", row.head, row.words()).trim().to_owned()).collect()
+    rows.map(|row| format!("{} {}", row.head, row.words())).collect()
 }
 
 /// A line that stands in the place of another one is told alone; lines that are missing or added, by their sign.

@@ -184,12 +184,20 @@ fn command(out: &mut AskSection, head: &'static str, launch: &Launch) {
     }
 }
 
+/// Places of the programs that a machine has by itself.
+const MACHINE: &[&str] = &["/usr/", "/bin/", "/sbin/", "/nix/store/"];
+
 /// The files that are executed in one row, and each with a problem, or only named, in its own.
 fn executes(out: &mut AskSection, files: &[FileFact], launch: Option<&Launch>) {
-    let command = launch.map_or_else(String::new, |launch| launch.argv.join(" "));
-    // The interpreters of the machine are left to the details, and what the command names stands in it.
+    // Left to the details: programs of the machine, and those that a line of the script, or the call, begins with.
+    let script = launch.and_then(script_of).unwrap_or_default();
+    let first =
+        launch.filter(|_| script.is_empty()).and_then(|launch| launch.argv.first().map(String::as_str));
+    let said: Vec<&str> =
+        script.lines().filter_map(|line| line.split_whitespace().next()).chain(first).collect();
     let is_said = |file: &FileFact| {
-        file.path.starts_with('/') || command.contains(file.path.as_str().trim_start_matches("./"))
+        MACHINE.iter().any(|place| file.path.starts_with(place))
+            || said.iter().any(|word| word.trim_start_matches("./") == file.path.trim_start_matches("./"))
     };
     let (known, others): (Vec<FileFact>, Vec<FileFact>) =
         files.iter().cloned().partition(|file| file.is_bound() && file.digest.is_some());

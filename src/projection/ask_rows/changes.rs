@@ -5,7 +5,7 @@ use super::row::{AskContent, AskMark, AskPart, AskPiece, AskSection, AskTold};
 use crate::{AskChange, ask_diff, names_in_words};
 use cuelight_base::{Digest, Value, shorten};
 use cuelight_engine::Ask;
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Characters shown of a changed value. The ask shows the whole value in its own place.
@@ -13,7 +13,9 @@ const CHANGE_MAX: usize = 160;
 /// Two values of at most so many characters stand on one row.
 const BESIDE_MAX: usize = 24;
 /// Lines shown of a text that has changed.
-const LINES_MAX: usize = 8;
+const LINES_MAX: usize = 200;
+/// Characters before the first difference of a long line.
+const BEFORE: usize = 40;
 /// Changes shown of what a run shows and asks; those of what it calls are all shown.
 const OTHERS_MAX: usize = 6;
 
@@ -122,6 +124,10 @@ impl<'a, 'b> Found<'a, 'b> {
             let (around, copy) = without_copy(&told.0);
             let around =
                 around.map_or_else(|| told.0.clone(), |(before, after)| format!("{before}[]{after}"));
+            // Files with other contents are other changes, although no value is shown of them.
+            let digests =
+                change.path.ends_with(".digest").then(|| (change.before.clone(), change.after.clone()));
+            let around = format!("{around} {digests:?}");
             match known.entry((around, told.1.clone())) {
                 Entry::Occupied(at) => {
                     let copies = &mut out[*at.get()].2;
@@ -174,6 +180,10 @@ impl<'a, 'b> Found<'a, 'b> {
                 let head = std::mem::take(&mut head);
                 match self.texts(change) {
                     Some((before, after)) => lines(out, (head, &told.0), &before, &after),
+                    None if change.path.ends_with(".digest") && change.is_of_calls() => {
+                        let words = format!("{}; its lines cannot be compared", told.0);
+                        out.text(head, words, AskMark::Caution);
+                    }
                     None => one(out, head, &told),
                 }
             }
@@ -217,23 +227,48 @@ fn one(out: &mut AskSection, head: &'static str, (words, values): &Sentence) {
     }
 }
 
-/// The lines that a text lost and gained.
+/// The lines that a text lost and gained. A line in the place of another one stands right below it.
 fn lines(out: &mut AskSection, (head, words): (&'static str, &str), before: &str, after: &str) {
-    let diff = TextDiff::from_lines(before, after);
-    let changes: Vec<(bool, &str)> = diff
-        .iter_all_changes()
-        .filter(|change| change.tag() != ChangeTag::Equal)
-        .map(|change| (change.tag() == ChangeTag::Insert, change.value().trim_end_matches('\n')))
-        .collect();
-    let added = changes.iter().filter(|(is_new, _)| *is_new).count();
-    let removed = changes.len() - added;
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (before.split_inclusive('\n').collect(), after.split_inclusive('\n').collect());
+    let mut rows: Vec<(AskMark, String)> = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
+        }
+        let (lost, gained) = (&old[op.old_range()], &new[op.new_range()]);
+        for index in 0..lost.len().max(gained.len()) {
+            let (lost, gained) = (lost.get(index), gained.get(index));
+            for (line, other, mark) in [(lost, gained, AskMark::Removed), (gained, lost, AskMark::Added)] {
+                rows.extend(line.map(|line| (mark, around(line, other.unwrap_or(&"")))));
+            }
+        }
+    }
+    let count = |mark| rows.iter().filter(|row| row.0 == mark).count();
+    let (added, removed) = (count(AskMark::Added), count(AskMark::Removed));
     out.text(head, format!("{words}: +{added} -{removed} lines"), AskMark::Plain);
-    for (is_new, line) in changes.iter().take(LINES_MAX) {
-        let (sign, mark) = if *is_new { ("+", AskMark::Added) } else { ("-", AskMark::Removed) };
-        out.under(&format!("{sign} {}", shorten(line, CHANGE_MAX)), mark);
+    for (mark, line) in rows.iter().take(LINES_MAX) {
+        let sign = if *mark == AskMark::Added { "+" } else { "-" };
+        out.under(&format!("{sign} {line}"), *mark);
     }
-    if changes.len() > LINES_MAX {
-        let more = format!("{} more lines differ; the whole text stands below", changes.len() - LINES_MAX);
-        out.under(&more, AskMark::Muted);
+    if rows.len() > LINES_MAX {
+        out.under(
+            &format!("{} more lines differ and are not shown", rows.len() - LINES_MAX),
+            AskMark::Caution,
+        );
     }
+}
+
+/// A line as far as it is shown: a long one from where it begins to differ.
+fn around(line: &str, other: &str) -> String {
+    let shown = line.strip_suffix('\n').unwrap_or(line);
+    let end = if shown.len() == line.len() { " (no line end)" } else { "" };
+    if shown.chars().count() <= CHANGE_MAX {
+        return format!("{shown}{end}");
+    }
+    let same = line.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    let from = same.saturating_sub(BEFORE);
+    let rest: String = shown.chars().skip(from).collect();
+    let front = if from > 0 { "… " } else { "" };
+    format!("{front}{}{end}", shorten(&rest, CHANGE_MAX))
 }

@@ -46,7 +46,13 @@ pub(super) fn sections(told: &AskTold<'_>) -> (Vec<AskSection>, Vec<AskSection>)
 fn said(item: &Evidence, lines: &[AskPiece]) -> Vec<AskPiece> {
     let is_change = |mark: AskMark| lines.iter().filter(|line| line.mark == mark).count();
     let (added, removed) = (is_change(AskMark::Added), is_change(AskMark::Removed));
-    let title = |sign| vec![AskPiece::sign(sign), AskPiece::new(&item.title, AskMark::Title)];
+    // A title with blanks could pass for a title and a verdict.
+    let named = if item.title.contains(char::is_whitespace) {
+        format!("{:?}", item.title)
+    } else {
+        item.title.clone()
+    };
+    let title = |sign| vec![AskPiece::sign(sign), AskPiece::new(&named, AskMark::Title)];
     if let Some(problem) = &item.problem {
         let mut out = title(AskSign::Problem);
         out.push(AskPiece::new(format!("   {problem}"), AskMark::Caution));
