@@ -1,6 +1,6 @@
 //! The summary of a run, for lists: its state, its progress and its quality.
 
-use crate::{Counts, Health, Results, RunSpan, numbers};
+use crate::{Counts, DoneOfAll, Health, Results, RunSpan, numbers};
 use cuelight_base::{Actor, Digest, RunId, Score, Span, Timestamp};
 use cuelight_engine::{CauseOfLaunch, RunState, Stage, StepState};
 use cuelight_plan::{Amounts, Ceilings};
@@ -62,24 +62,25 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Steps that ended; of a cancelled run those that were done, because cancelling gets no step done.
-    pub fn ended(&self) -> u32 {
-        match self.state {
-            RunState::Cancelled => self.counts.of(StepState::Completed) + self.counts.of(StepState::Partial),
-            _ => self.counts.rested(),
-        }
+    /// The steps that are done, of all that are part of the run.
+    pub fn progress(&self) -> DoneOfAll {
+        self.counts.progress()
     }
 
-    /// `4/9`: the steps that ended, of all. Of a cancelled run: `1/9 done, 2 cancelled, 6 skipped`.
+    /// `1/9 done, 1 failed, 7 skipped`: the progress, and the steps that ended in another way.
     pub fn progress_words(&self) -> String {
-        let mut words = format!("{}/{}", self.ended(), self.counts.total());
-        if self.state == RunState::Cancelled {
-            words.push_str(" done");
-            for state in [StepState::Cancelled, StepState::Skipped] {
-                match self.counts.of(state) {
-                    0 => {}
-                    count => words.push_str(&format!(", {count} {state}")),
-                }
+        let mut words = format!("{} done", self.progress());
+        let others = [
+            StepState::Failed,
+            StepState::Rejected,
+            StepState::Cancelled,
+            StepState::Skipped,
+            StepState::Undone,
+        ];
+        for state in others {
+            match self.counts.of(state) {
+                0 => {}
+                count => words.push_str(&format!(", {count} {state}")),
             }
         }
         words
@@ -141,8 +142,8 @@ impl RunSummary {
         self.started_at.map(|at| self.ended_at.unwrap_or(now).since(at))
     }
 
-    /// From its creation to its end, or to now.
+    /// Time since the run was created, also after its end. The duration of a run is what it took.
     pub fn age(&self, now: Timestamp) -> Span {
-        self.ended_at.unwrap_or(now).since(self.created_at)
+        now.since(self.created_at)
     }
 }
