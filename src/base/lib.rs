@@ -32,6 +32,7 @@ mod program;
 mod route;
 mod schema;
 mod score;
+mod sgr;
 mod signing;
 mod time;
 mod trace;
@@ -73,6 +74,9 @@ pub use program::{NOT_BOUND, Program, Tree, Word, is_shell};
 pub use route::RoutePolicy;
 pub use schema::{Schema, SchemaProblem};
 pub use score::Score;
+pub use sgr::{
+    Hue, Sgr, bytes_without_sgr, open_sgr_length, output_line, sgr_length, sgr_stretches, without_sgr,
+};
 pub use signing::{PublicKey, SecretKey, is_mac, mac};
 pub use time::{ParseSpanError, Span, Timestamp};
 pub use trace::{TraceContext, hex};

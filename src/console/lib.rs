@@ -68,6 +68,7 @@ pub use hangup::was_terminal;
 pub use intent::{Group, Intent, Level};
 pub use keymap::{Binding, Found, Hint, Keymap, KeymapError, Scope, parse_keys};
 pub use layout::Width;
+pub use logs::needle::LineFilter;
 pub use look_up::look_up;
 pub use marks::{mark_of_gate, mark_of_run, mark_of_step};
 pub use message::{Key, Link, Message, Mouse, Press, SETTLE};

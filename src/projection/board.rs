@@ -13,7 +13,7 @@ use crate::{
 use cuelight_base::{GateId, RoutePolicy, RunId, Seq, Span, StepIx, Timestamp, Value};
 use cuelight_engine::{
     AttemptEvent, Cache, CacheEvent, Event, Fact, Gate, GateEvent, GateState, PeopleEvent, PeopleInForce,
-    Revoked, RunEvent, RunState, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag, fold_leases,
+    Revoked, RunEvent, ScopeEvent, StepEvent, StepState, WaitReason, Why, etag, fold_leases,
 };
 use cuelight_exchange::{Agents, Bus, Leases, LibraryEvent, Topics};
 use cuelight_plan::Scope;
@@ -246,13 +246,13 @@ impl Board {
                 }
                 Arc::make_mut(&mut self.open.runs).remove(&run);
                 if let Some(view) = self.runs.get(u64::from(run.0)) {
-                    let (summary, failed) = (&view.summary, *state == RunState::Failed);
+                    let summary = &view.summary;
                     self.vitals.run_ended(
                         at,
-                        &summary.workflow,
-                        summary.age(at),
+                        (run, *state),
+                        (&summary.workflow, view.partial.as_deref()),
+                        summary.took(at),
                         summary.counts.total(),
-                        failed,
                     );
                 }
                 self.rest(run);

@@ -138,6 +138,7 @@ fn side(view: &StepView, now: Timestamp) -> Side {
         let text = canonical_json(&serde_json::Value::Object(outputs.clone()));
         sha256("cuelight-outputs-v1", &[text.as_bytes()])
     });
-    let inside = view.inside.as_ref().map(|counts| (counts.rested(), counts.total()));
+    let inside =
+        view.inside.as_ref().map(|counts| counts.progress()).map(|progress| (progress.done, progress.all));
     Side { state: view.state, took: view.elapsed(now), outputs, inside }
 }

@@ -1,5 +1,6 @@
 //! Failures as people look at them: one for each failing step, whatever its attempts, with what became of it.
 
+mod fingerprint;
 mod view;
 
 pub use view::{ErrorState, ErrorView, Fix, Said};
@@ -14,6 +15,7 @@ use cuelight_engine::{
     Why,
 };
 use cuelight_plan::{FrameKind, OnError, PlanStep};
+use fingerprint::fingerprint;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -111,6 +113,9 @@ impl Errors {
                 if let Some(point) = partial.as_ref().and_then(|partial| partial.failure_point.as_ref()) {
                     self.escalate(&(run.id(), point.clone(), false));
                 }
+            }
+            Fact::Run(_, RunEvent::Ended { state: RunState::Completed, .. }) => {
+                self.resolve_all_before(run.id(), at, before);
             }
             Fact::Failure(_, event) => self.hear(run, at, event),
             Fact::Run(_, _)
@@ -215,6 +220,21 @@ impl Errors {
         }
     }
 
+    /// A retry that completed mends all that failed in the runs before it, also what it did not have to do again.
+    fn resolve_all_before(&mut self, run: RunId, at: Timestamp, before: &[RunId]) {
+        if before.is_empty() {
+            return;
+        }
+        let open: Vec<Key> = self
+            .open()
+            .filter(|error| before.contains(&error.run))
+            .map(|error| (error.run, error.step_id.clone(), error.of_undo))
+            .collect();
+        for key in open.iter().filter(|key| !key.2) {
+            self.resolve(key, at, Fix::Run(run));
+        }
+    }
+
     fn resolve(&mut self, key: &Key, at: Timestamp, fix: Fix) {
         let Some(id) = self.newest.get(key).copied() else { return };
         let Some(view) = self.views.get(id).filter(|view| view.is_open()).cloned() else { return };
@@ -296,7 +316,9 @@ impl Errors {
         let known = self.newest.get(&key).copied().filter(|number| self.open.contains(number));
         if let Some((id, before)) = known.and_then(|id| Some((id, self.views.get(id)?.clone()))) {
             // What ends a step repeats the failure of its last call: one failing step is one failure.
+            let print = fingerprint(&record, &before.workflow, &step_id);
             self.change(id, |view| {
+                view.fingerprint = print;
                 view.times += u32::from(seen.attempt > view.attempt);
                 (view.at, view.attempt) = (seen.at, seen.attempt.max(view.attempt));
                 (view.record, view.state) = (Arc::new(record), state);
@@ -308,6 +330,7 @@ impl Errors {
             return;
         }
         let id = seen.seq.0;
+        let print = fingerprint(&record, &seen.run.summary.workflow, &step_id);
         let view = ErrorView {
             id: seen.seq,
             run: seen.run.id(),
@@ -321,6 +344,7 @@ impl Errors {
             attempt: seen.attempt,
             attempts_max: plan.and_then(|plan| plan.retry.as_ref()).map_or(1, |retry| retry.max_attempts),
             times: 1,
+            fingerprint: print,
             record: Arc::new(record),
             state,
             acknowledged: None,

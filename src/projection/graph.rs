@@ -129,7 +129,7 @@ fn is_late(board: &Board, view: &StepView, now: Timestamp) -> bool {
 
 fn note(board: &Board, plan: &PlanStep, view: &StepView, now: Timestamp) -> String {
     if let Some(inside) = &view.inside {
-        return format!("{}/{}", inside.rested(), inside.total());
+        return inside.progress().to_string();
     }
     let elapsed = view.elapsed(now).map(|elapsed| elapsed.to_string()).unwrap_or_default();
     match view.state {

@@ -76,7 +76,7 @@ pub use inbox::{Attention, InboxRow};
 pub use lessons::{Alike, Worker};
 pub use lineage::{corrected_words, lineage_words, partial_words};
 pub use medians::Medians;
-pub use numbers::{Counts, Health, Results, quality};
+pub use numbers::{Counts, DoneOfAll, Health, Results, quality};
 pub use offered::Offered;
 pub use run::{Line, RunSpan, RunSummary, RunView};
 pub use shelf::{Rows, Shelf};

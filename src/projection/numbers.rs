@@ -7,24 +7,58 @@ use std::{collections::VecDeque, fmt};
 /// The number of results that a health is computed from.
 pub(super) const WINDOW: usize = 100;
 
+/// Steps that are done, of all that are part of the run. A step that its own `if` or a person left out is no part of it,
+/// nor is one that needs it. A step that was skipped because of a failure is a part that is not done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DoneOfAll {
+    /// Completed steps, whole or in part, whose work was not undone.
+    pub done: u32,
+    /// All steps without those that were left out.
+    pub all: u32,
+}
+
+impl DoneOfAll {
+    /// The share that is done, in percent, rounded down: 100 only when all is done, or nothing is to be done.
+    pub fn percent(self) -> u16 {
+        let percent = (u64::from(self.done) * 100).checked_div(self.all.into()).unwrap_or(100);
+        u16::try_from(percent).unwrap_or(100)
+    }
+}
+
+impl fmt::Display for DoneOfAll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.done, self.all)
+    }
+}
+
 /// Steps per state. A frame that holds others is not counted; what it holds is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts([u32; StepState::ALL.len()]);
+pub struct Counts {
+    states: [u32; StepState::ALL.len()],
+    /// Skipped steps that an `if` or a person left out.
+    left_out: u32,
+}
 
 impl Counts {
     /// Steps in this state.
     pub const fn of(&self, state: StepState) -> u32 {
-        self.0[state as usize]
+        self.states[state as usize]
     }
 
     /// The number of steps in all states.
     pub fn total(&self) -> u32 {
-        self.0.iter().sum()
+        self.states.iter().sum()
     }
 
     /// Steps that have ended.
     pub fn rested(&self) -> u32 {
         StepState::ALL.iter().filter(|state| state.rests()).map(|state| self.of(*state)).sum()
+    }
+
+    /// The progress of these steps.
+    pub fn progress(&self) -> DoneOfAll {
+        let done = StepState::ALL.iter().filter(|state| state.is_done()).map(|state| self.of(*state)).sum();
+        DoneOfAll { done, all: self.total() - self.left_out }
     }
 
     /// States that steps are in, and how many.
@@ -33,11 +67,19 @@ impl Counts {
     }
 
     pub(super) fn add(&mut self, state: StepState) {
-        self.0[state as usize] += 1;
+        self.states[state as usize] += 1;
+    }
+
+    pub(super) const fn leave_out(&mut self) {
+        self.left_out += 1;
+    }
+
+    pub(super) const fn take_back_in(&mut self) {
+        self.left_out = self.left_out.saturating_sub(1);
     }
 
     pub(super) fn remove(&mut self, state: StepState) {
-        let count = &mut self.0[state as usize];
+        let count = &mut self.states[state as usize];
         *count = count.saturating_sub(1);
     }
 }
@@ -127,6 +169,25 @@ mod tests {
         assert_eq!(quality(0, 0, 0), Score::ONE);
         assert_eq!(quality(1, 1, 0), Score(7500));
         assert_eq!(quality(1, 0, 2), Score(3333));
+    }
+
+    #[test]
+    fn a_step_that_was_left_out_is_no_part_of_the_progress() {
+        let mut counts = Counts::default();
+        assert_eq!((counts.progress().percent(), counts.progress().to_string()), (100, "0/0".to_owned()));
+        for state in [StepState::Completed, StepState::Partial, StepState::Failed, StepState::Pending] {
+            counts.add(state);
+        }
+        for _ in 0..7 {
+            counts.add(StepState::Skipped);
+            counts.leave_out();
+        }
+        assert_eq!((counts.progress().percent(), counts.progress().to_string()), (50, "2/4".to_owned()));
+        counts.remove(StepState::Completed);
+        counts.add(StepState::Undone);
+        assert_eq!(counts.progress(), DoneOfAll { done: 1, all: 4 }, "undone is not done");
+        counts.add(StepState::Skipped);
+        assert_eq!(counts.progress(), DoneOfAll { done: 1, all: 5 }, "skipped because of a failure");
     }
 
     #[test]

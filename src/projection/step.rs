@@ -28,6 +28,8 @@ pub struct StepView {
     pub calls: u32,
     /// The steps inside a frame at any depth, counted by state. None for a step without steps inside.
     pub inside: Option<Arc<super::Counts>>,
+    /// True if an `if` or a person left the step out, or a step that it needs.
+    pub left_out: bool,
     detail: Option<Arc<Detail>>,
 }
 
@@ -178,6 +180,7 @@ impl StepView {
             started_at: None,
             ended_at: None,
             calls: 0,
+            left_out: false,
             inside: None,
             detail: None,
         }

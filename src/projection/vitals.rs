@@ -14,13 +14,16 @@ pub use tally::Tally;
 use crate::{Health, numbers::WINDOW};
 use beats::Beats;
 use cuelight_base::{FailureMode, RunId, Score, Span, Timestamp, agent_name};
-use cuelight_engine::StepState;
+use cuelight_engine::{PartialResult, RunState, StepState};
 use durations::Durations;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 use tally::{OWN_DURATIONS_MAX, Tallies, tally};
+
+/// The number of ended runs that the health is computed from.
+const RUNS_WINDOW: usize = 10;
 
 /// Durations that are kept of each sort.
 const DURATIONS_MAX: usize = 512;
@@ -116,6 +119,8 @@ pub struct Signals {
 pub struct Vitals {
     window: Arc<VecDeque<Outcome>>,
     halves: u32,
+    /// The last runs that completed or failed.
+    ended: Arc<VecDeque<(RunId, Outcome)>>,
     beats: [Arc<Beats>; 3],
     runs: Arc<Durations>,
     steps: Arc<Durations>,
@@ -134,6 +139,7 @@ impl Default for Vitals {
         Self {
             window: Arc::default(),
             halves: 0,
+            ended: Arc::default(),
             beats: Period::ALL.map(|period| Arc::new(Beats::of(period))),
             runs: Arc::default(),
             steps: Arc::default(),
@@ -150,12 +156,24 @@ impl Default for Vitals {
 }
 
 impl Vitals {
-    /// 100 · quality of the last 100 results of all runs.
+    /// The lower of two figures: 100 · quality of the last 100 step results, and 100 · quality of the last 10 runs.
+    /// Many good steps do not hide that most runs fail.
     pub fn health(&self) -> Health {
-        Health(self.quality().percent())
+        Health(self.quality().percent().min(self.quality_of_runs().percent()))
     }
 
-    /// The quality of the last 100 results.
+    /// The quality of the last 10 runs that completed or failed; runs that people ended count for neither.
+    pub fn quality_of_runs(&self) -> Score {
+        let halves: u64 = self.ended.iter().map(|(_, outcome)| u64::from(outcome.halves)).sum();
+        Score::ratio(halves, 2 * self.ended.len() as u64)
+    }
+
+    /// The number of runs that the health covers now.
+    pub fn ended_runs(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// The quality of the last 100 results of steps.
     pub fn quality(&self) -> Score {
         Score::ratio(u64::from(self.halves), 2 * self.window.len() as u64)
     }
@@ -172,31 +190,12 @@ impl Vitals {
         beats.len().checked_sub(1 + back).and_then(|at| beats[at].health)
     }
 
-    /// The reasons for losses of health, the heaviest first.
+    /// The reasons for losses of health, the heaviest first: of its runs, or of its steps, where it lost more.
     pub fn reasons(&self) -> Vec<Reason> {
-        let whole = self.window.len() as u64;
-        let mut found: BTreeMap<(&str, Option<FailureMode>), (u64, Reason)> = BTreeMap::new();
-        let lost =
-            self.window.iter().filter_map(|outcome| Some((2 - outcome.halves, outcome.loss.as_ref()?)));
-        for (halves, loss) in lost {
-            let fresh = || {
-                let (workflow, step) = (Arc::clone(&loss.workflow), Arc::clone(&loss.step));
-                (0, Reason { workflow, mode: loss.mode, step, run: loss.run, times: 0, lost_tenths: 0 })
-            };
-            let (sum, reason) = found.entry((&loss.workflow, loss.mode)).or_insert_with(fresh);
-            *sum += u64::from(halves);
-            reason.times += 1;
-            (reason.step, reason.run) = (Arc::clone(&loss.step), loss.run);
+        if self.quality_of_runs() < self.quality() {
+            return reasons_of(self.ended.iter().map(|(_, outcome)| outcome));
         }
-        let mut reasons: Vec<Reason> = found
-            .into_values()
-            .map(|(sum, mut reason)| {
-                reason.lost_tenths = u32::try_from((1_000 * sum + whole) / (2 * whole)).unwrap_or(u32::MAX);
-                reason
-            })
-            .collect();
-        reasons.sort_by(|a, b| b.lost_tenths.cmp(&a.lost_tenths).then_with(|| a.workflow.cmp(&b.workflow)));
-        reasons
+        reasons_of(self.window.iter())
     }
 
     /// The counts of a period up to now, one beat for each stretch, oldest first.
@@ -272,7 +271,8 @@ impl Vitals {
         self.running = (self.running + after.0).saturating_sub(before.0);
         self.ready = (self.ready + after.1).saturating_sub(before.1);
         let (running, ready) = (self.running, self.ready);
-        let health = (!self.window.is_empty()).then(|| self.health());
+        let is_known = !self.window.is_empty() || !self.ended.is_empty();
+        let health = is_known.then(|| self.health());
         self.beat(at, |beat| {
             beat.events += 1;
             beat.running = beat.running.max(running);
@@ -351,16 +351,52 @@ impl Vitals {
     }
 
     /// A run has come to rest.
-    pub(super) fn run_ended(&mut self, at: Timestamp, workflow: &str, took: Span, steps: u32, failed: bool) {
+    pub(super) fn run_ended(
+        &mut self,
+        at: Timestamp,
+        (run, state): (RunId, RunState),
+        (workflow, cause): (&Arc<str>, Option<&PartialResult>),
+        took: Option<Span>,
+        steps: u32,
+    ) {
+        self.count_run(run, state, workflow, cause);
+        let failed = state == RunState::Failed;
         self.beat(at, |beat| {
             beat.runs += 1;
             beat.runs_failed += u32::from(failed);
             beat.steps += u64::from(steps);
         });
-        Arc::make_mut(&mut self.runs).push(at, took, DURATIONS_MAX);
         let tally = tally(&mut self.workflows, workflow);
         (tally.ended, tally.last_at) = (tally.ended + 1, at);
-        tally.durations.push(at, took, OWN_DURATIONS_MAX);
+        if let Some(took) = took {
+            Arc::make_mut(&mut self.runs).push(at, took, DURATIONS_MAX);
+            tally.durations.push(at, took, OWN_DURATIONS_MAX);
+        }
+    }
+
+    /// A run that is undone after its end counts once, as it is now.
+    fn count_run(&mut self, run: RunId, state: RunState, workflow: &Arc<str>, cause: Option<&PartialResult>) {
+        let ended = Arc::make_mut(&mut self.ended);
+        ended.retain(|(other, _)| *other != run);
+        let halves = match state {
+            RunState::Completed => 2,
+            RunState::PartiallyCompleted => 1,
+            RunState::Failed | RunState::Undone => 0,
+            RunState::Created
+            | RunState::Running
+            | RunState::Paused
+            | RunState::Rejected
+            | RunState::Cancelled => return,
+        };
+        if ended.len() == RUNS_WINDOW {
+            ended.pop_front();
+        }
+        let loss = (halves < 2).then(|| {
+            let step = cause.and_then(|cause| cause.failure_point.as_deref()).unwrap_or_default().into();
+            let mode = cause.and_then(|cause| cause.failure_mode);
+            Arc::new(Loss { workflow: Arc::clone(workflow), step, run, mode })
+        });
+        ended.push_back((run, Outcome { halves, loss }));
     }
 
     /// A gate was closed.
@@ -378,6 +414,32 @@ impl Vitals {
     pub(super) fn chosen(&mut self, at: Timestamp, waited: Span) {
         Arc::make_mut(&mut self.routing).push(at, waited, DURATIONS_MAX);
     }
+}
+
+/// The losses of a window by workflow and failure mode, the heaviest first.
+fn reasons_of<'a>(outcomes: impl ExactSizeIterator<Item = &'a Outcome>) -> Vec<Reason> {
+    let mut found: BTreeMap<(&str, Option<FailureMode>), (u64, Reason)> = BTreeMap::new();
+    let whole = outcomes.len() as u64;
+    let lost = outcomes.filter_map(|outcome| Some((2 - outcome.halves, outcome.loss.as_ref()?)));
+    for (halves, loss) in lost {
+        let fresh = || {
+            let (workflow, step) = (Arc::clone(&loss.workflow), Arc::clone(&loss.step));
+            (0, Reason { workflow, mode: loss.mode, step, run: loss.run, times: 0, lost_tenths: 0 })
+        };
+        let (sum, reason) = found.entry((&loss.workflow, loss.mode)).or_insert_with(fresh);
+        *sum += u64::from(halves);
+        reason.times += 1;
+        (reason.step, reason.run) = (Arc::clone(&loss.step), loss.run);
+    }
+    let mut reasons: Vec<Reason> = found
+        .into_values()
+        .map(|(sum, mut reason)| {
+            reason.lost_tenths = u32::try_from((1_000 * sum + whole) / (2 * whole)).unwrap_or(u32::MAX);
+            reason
+        })
+        .collect();
+    reasons.sort_by(|a, b| b.lost_tenths.cmp(&a.lost_tenths).then_with(|| a.workflow.cmp(&b.workflow)));
+    reasons
 }
 
 #[cfg(test)]
@@ -423,6 +485,35 @@ mod tests {
             .collect();
         let expected = [("pay".to_owned(), 2, 200), ("etl".to_owned(), 1, 100), ("etl".to_owned(), 1, 50)];
         assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn many_good_steps_do_not_hide_that_most_runs_fail() {
+        let mut vitals = Vitals::default();
+        for at in 0..95 {
+            fail(&mut vitals, at, "etl", StepState::Completed, None);
+        }
+        for run in 1..=5 {
+            let state = if run == 1 { RunState::Completed } else { RunState::Failed };
+            fail(&mut vitals, 100, "etl", StepState::Failed, Some(FailureMode::AgentLogic));
+            vitals.run_ended(Timestamp(100), (RunId(run), state), (&"etl".into(), None), Some(Span(1)), 20);
+        }
+        assert_eq!((vitals.quality().percent(), vitals.quality_of_runs().percent()), (95, 20));
+        assert_eq!((vitals.health(), vitals.health().label()), (Health(20), "critical"));
+        // A person ended it, or undid what had failed: no failure more.
+        vitals.run_ended(Timestamp(100), (RunId(6), RunState::Cancelled), (&"etl".into(), None), None, 20);
+        vitals.run_ended(Timestamp(100), (RunId(5), RunState::Undone), (&"etl".into(), None), None, 20);
+        assert_eq!((vitals.health(), vitals.ended_runs()), (Health(20), 5));
+        for run in 7..=16 {
+            vitals.run_ended(
+                Timestamp(100),
+                (RunId(run), RunState::Completed),
+                (&"etl".into(), None),
+                None,
+                20,
+            );
+        }
+        assert_eq!((vitals.health(), vitals.ended_runs()), (Health(95), 10));
     }
 
     #[test]

@@ -1,12 +1,9 @@
 //! From how a call ended to one failure mode and one sentence. Structured causes come first (exit code, signal, errno);
-//! the text a program left is looked at last, and only its last lines.
+//! the text a program left is looked at last, and only its last lines. `cause` picks the line that says why.
 
-use super::{Ended, Failure};
-use cuelight_base::{FailureMode, ProcessLimits, safe_text, shorten, size_word};
+use super::{Ended, Failure, cause::cause_line};
+use cuelight_base::{FailureMode, ProcessLimits, size_word};
 use rustix::io::Errno;
-
-/// So much of a line that a program wrote goes into a message.
-const LINE_CHARS_MAX: usize = 200;
 
 /// Returns the failure that an ending means, or `None` when the call succeeded.
 pub(super) fn classify(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<Failure> {
@@ -16,7 +13,7 @@ pub(super) fn classify(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Opt
     let (mode, message) = match ended {
         Ended::Exit(0) => return None,
         Ended::Exit(code) => by_exit_code(*code, tail),
-        Ended::Signal { number, core, out_of_memory } => by_signal(*number, *core, *out_of_memory),
+        Ended::Signal { number, core, out_of_memory } => by_signal(*number, *core, *out_of_memory, tail),
         Ended::TimedOut { after } => (
             FailureMode::SystemTimeout,
             format!("ran longer than {after}; raise `timeout` or see where it waits"),
@@ -85,14 +82,14 @@ fn by_limit(ended: &Ended, tail: &str, limits: &ProcessLimits) -> Option<(Failur
         }
         // Whoever does not look whether it got memory dies of it.
         if signal.is_some_and(|signal| matches!(signal, 6 | 7 | 11)) {
-            let said = format!("{how}, perhaps for want of memory: limit {most}; see its log");
+            let said = format!("{how}, perhaps for want of memory: limit {most}; {}", last_words(tail));
             return Some((FailureMode::SystemCrash, said));
         }
     }
     // The kernel says no more when a program goes on after it was asked to end, but it says when memory was the reason.
     let is_oom = matches!(ended, Ended::Signal { out_of_memory: true, .. });
     limits.cpu.filter(|_| signal == Some(9) && !is_oom).map(|cpu| {
-        let said = format!("{how}, perhaps for want of processor time: limit {cpu}; see its log");
+        let said = format!("{how}, perhaps for want of processor time: limit {cpu}; {}", last_words(tail));
         (FailureMode::SystemCrash, said)
     })
 }
@@ -121,21 +118,17 @@ pub(super) fn in_sandbox(failure: Failure, ended: &Ended, tail: &str) -> Failure
 }
 
 fn by_exit_code(code: i32, tail: &str) -> (FailureMode, String) {
+    let said = reason(code, tail);
     match code {
         126 => (
             FailureMode::UserPermission,
-            "exit code 126: a command in it may not be executed; make it executable (chmod +x)".to_owned(),
+            format!("{said}; a command in it may not be executed; make it executable (chmod +x)"),
         ),
         127 => (
             FailureMode::UserInvalidInput,
             match last_lines(tail).find(|line| line.contains("not found")) {
-                Some(line) => {
-                    let line = safe_text(&shorten(line, LINE_CHARS_MAX));
-                    format!("exit code 127: {line}; install it or put it on PATH")
-                }
-                None => {
-                    "exit code 127: a command in it was not found; install it or put it on PATH".to_owned()
-                }
+                Some(line) => format!("{}; install it or put it on PATH", reason(code, line)),
+                None => format!("{said}; a command in it was not found; install it or put it on PATH"),
             },
         ),
         129..=192 if signal_name(code - 128).is_some() => {
@@ -145,16 +138,31 @@ fn by_exit_code(code: i32, tail: &str) -> (FailureMode, String) {
                 None if is_crash(number) => FailureMode::SystemCrash,
                 None => FailureMode::AgentLogic,
             };
-            (mode, format!("exit code {code}: a command in it was killed by {}; see its log", spell(number)))
+            let (spelled, last) = (spell(number), last_words(tail));
+            (mode, format!("exit code {code}: a command in it was killed by {spelled}; {last}"))
         }
         _ => match by_text(tail) {
-            Some((mode, advice)) => (mode, format!("exit code {code}; {advice}")),
-            None => (FailureMode::AgentLogic, format!("exit code {code}; see its log")),
+            Some((mode, advice)) => (mode, format!("{said}; {advice}")),
+            None => (FailureMode::AgentLogic, said),
         },
     }
 }
 
-fn by_signal(number: i32, core: bool, out_of_memory: bool) -> (FailureMode, String) {
+/// The reason that a program gave, with its exit code: `no such table (exit code 1)`. The reason stands first, because
+/// a narrow screen cuts the end.
+fn reason(code: i32, tail: &str) -> String {
+    cause_line(tail).map_or_else(
+        || format!("exit code {code}; it wrote nothing"),
+        |line| format!("{line} (exit code {code})"),
+    )
+}
+
+/// The last output of a program that was ended, which seldom says why.
+fn last_words(tail: &str) -> String {
+    cause_line(tail).map_or_else(|| "it wrote nothing".to_owned(), |line| format!("last line: {line}"))
+}
+
+fn by_signal(number: i32, core: bool, out_of_memory: bool, tail: &str) -> (FailureMode, String) {
     let core = if core { ", core dumped" } else { "" };
     let said = format!("killed by {}{core}", spell(number));
     match number {
@@ -168,7 +176,7 @@ fn by_signal(number: i32, core: bool, out_of_memory: bool) -> (FailureMode, Stri
         ),
         24 | 25 => (FailureMode::ResourceQuota, format!("{said}; raise the limit it ran into")),
         9 => (FailureMode::SystemCrash, format!("{said}, not by cuelight; see the system's log (dmesg)")),
-        _ => (FailureMode::SystemCrash, format!("{said}; see its log")),
+        _ => (FailureMode::SystemCrash, format!("{said}; {}", last_words(tail))),
     }
 }
 
@@ -286,19 +294,24 @@ mod tests {
     #[test]
     fn an_exit_code_says_what_it_can() {
         assert_eq!(classify(&Ended::Exit(0), "No space left on device", &ProcessLimits::default()), None);
-        check(&Ended::Exit(1), "assertion failed", FailureMode::AgentLogic, "exit code 1; see its log");
+        check(&Ended::Exit(1), "assertion failed", FailureMode::AgentLogic, "assertion failed (exit code 1)");
         check(
             &Ended::Exit(1),
             "cp: x: No space left on device\n",
             FailureMode::SystemDisk,
-            "exit code 1; the disk is full",
+            "cp: x: No space left on device (exit code 1); the disk is full",
         );
-        check(&Ended::Exit(1), "Connection refused\na\nb\nc\n", FailureMode::AgentLogic, "exit code 1");
+        check(&Ended::Exit(1), "Connection refused\na\nb\nc\n", FailureMode::AgentLogic, "c (exit code 1)");
         check(&Ended::Exit(126), "", FailureMode::UserPermission, "exit code 126");
         let said = "bash: line 1: nope: command not found";
-        check(&Ended::Exit(127), said, FailureMode::UserInvalidInput, "exit code 127: bash: line 1: nope");
+        check(
+            &Ended::Exit(127),
+            said,
+            FailureMode::UserInvalidInput,
+            "bash: line 1: nope: command not found (exit code 127); install",
+        );
         let odd = "\u{1b}[2Jx: not found";
-        check(&Ended::Exit(127), odd, FailureMode::UserInvalidInput, "exit code 127: ␛[2Jx: not found;");
+        check(&Ended::Exit(127), odd, FailureMode::UserInvalidInput, "␛[2Jx: not found (exit code 127);");
         check(
             &Ended::Exit(139),
             "",
@@ -362,7 +375,7 @@ mod tests {
         assert_eq!(classify(&exit(0), "MemoryError", &limits), None, "it has coped");
         let out_of_memory = classify(&signal(9, true), "", &limits).expect("a failure");
         assert_eq!(out_of_memory.mode, FailureMode::SystemOom, "{out_of_memory:?}");
-        check(&exit(3), "", FailureMode::AgentLogic, "exit code 3; see its log");
+        check(&exit(3), "", FailureMode::AgentLogic, "exit code 3; it wrote nothing");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod agent;
 mod answer;
 mod artifact;
 mod built_in;
+mod cause;
 mod classify;
 mod context;
 mod credential;

@@ -167,7 +167,7 @@ fn json_has_the_shape_that_is_promised() {
     assert_eq!(show["partial"]["failure_mode"], "agent_logic");
     assert_eq!(show["partial"]["completion_ratio"].to_string(), "0.000");
     assert!(show["partial"]["suggestion"].is_string());
-    assert_eq!(show["steps"][0]["error"]["message"], "exit code 4; see its log");
+    assert_eq!(show["steps"][0]["error"]["message"], "exit code 4; it wrote nothing");
     assert!(show["steps"][1]["reason"].is_string(), "{show}");
     let runs = place.cue(&["runs"]).ok().out;
     for part in ["  1/1 done  ", "  0/2 done, 1 failed, 1 skipped  "] {

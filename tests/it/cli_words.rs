@@ -438,7 +438,7 @@ fn a_log_of_github_has_groups_in_which_no_step_gives_commands_and_annotations_th
     assert!(lines[start + 2..end].contains(&"one │ ::error::not ours"), "{said:?}");
     assert_eq!(lines[end + 1], "::endgroup::");
     assert!(
-        lines.iter().any(|line| line.starts_with("::error title=Step two failed::exit code 3")),
+        lines.iter().any(|line| line.starts_with("::error title=Step two failed::lost %25 (exit code 3)")),
         "{said:?}"
     );
     assert_eq!(said.out.matches("::stop-commands::").count(), 2, "{said:?}");
@@ -463,7 +463,7 @@ fn at_a_terminal_each_step_has_a_line_and_the_summary_shows_why_it_failed_and_th
         "completed  one",
         "failed     two",
         "r-1 w failed in ",
-        "two failed: exit code 3",
+        "two failed: lost % (exit code 3)",
         "  │ lost %",
         "next: cuelight retry r-1",
     ] {

@@ -92,7 +92,7 @@ fn a_word_that_is_no_mode_changes_nothing_and_is_told() {
     let error = &errors(&place)[0];
     assert_eq!(error["mode"], "agent_logic");
     let message = text(&error["message"]);
-    assert_eq!(message, "exit code 4; see its log; its `failure-mode` is none of the words there are");
+    assert_eq!(message, "exit code 4; it wrote nothing; its `failure-mode` is none of the words there are");
 }
 
 #[test]

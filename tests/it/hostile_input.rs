@@ -54,7 +54,7 @@ fn a_program_that_cannot_start_is_named() {
 fn a_program_that_was_killed_is_told_from_one_that_failed() {
     fails("    run: kill -9 $$\n", "system_crash", &["killed by signal 9 (SIGKILL), not by cuelight"]);
     fails("    run: kill -SEGV $$\n", "system_crash", &["signal 11"]);
-    fails("    run: exit 200\n", "agent_logic", &["exit code 200; see its log"]);
+    fails("    run: exit 200\n", "agent_logic", &["exit code 200; it wrote nothing"]);
     fails("    run: sleep 60\n    timeout: 100ms\n", "system_timeout", &["ran longer than 100ms"]);
 }
 

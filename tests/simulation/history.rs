@@ -7,6 +7,7 @@
 use crate::{
     agents::{self, Agents, HELPER},
     checks::{Broken, Checks},
+    figures,
     tape::Tape,
     workload,
 };
@@ -1530,6 +1531,9 @@ impl<'a> History<'a> {
                 }
             }
             self.checks.board_agrees(&board)?;
+            if self.bug.is_none() {
+                figures::agree(&self.journal, &board, self.now)?;
+            }
         }
         let mut world = World::default();
         let mut past = self.past.iter().peekable();

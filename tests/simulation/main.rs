@@ -6,6 +6,7 @@
 
 mod agents;
 mod checks;
+mod figures;
 mod history;
 mod tape;
 mod targets;

@@ -8,7 +8,7 @@ use crate::{
     wiring,
 };
 use clap::{Args, Subcommand};
-use cuelight_base::{StepIx, counted, safe_text};
+use cuelight_base::{StepIx, counted, output_line, safe_text};
 use cuelight_engine::{Command, FailureNote};
 use cuelight_projection::{Board, ErrorAnswer, ErrorState, ErrorView, StepView, UndoState, settle_command};
 use cuelight_runtime::Desk;
@@ -165,8 +165,8 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
         let by = safe_text(&said.by.to_string());
         out.line(&format!("acknowledged by {by} at {}: {}", said.at.clock(), safe_text(&said.reason)));
     }
-    if let ErrorState::Resolved { at, fix } = &error.state {
-        out.line(&format!("resolved at {}: {}", at.clock(), safe_text(&fix.words())));
+    if let Some(closed) = error.closed_words() {
+        out.line(&safe_text(&closed));
     }
     let is_stuck = |step: StepIx| {
         let undo = view.as_ref().and_then(|view| view.step(step)).map(StepView::undo);
@@ -201,7 +201,7 @@ async fn show(config: &Config, out: Output, name: &str, json: bool) -> Outcome {
     });
     let tail: Vec<&str> = record.tail.lines().collect();
     for line in &tail[tail.len().saturating_sub(TAIL_LINES)..] {
-        out.line(&format!("│ {}", safe_text(line)));
+        out.line(&format!("│ {}", output_line(line.as_bytes())));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -248,6 +248,7 @@ pub(super) async fn answered(
             let logs = LogsArgs {
                 run: run.to_string(),
                 step: Some(ACTS.to_owned()),
+                grep: None,
                 follow: true,
                 raw: true,
                 json: false,

@@ -8,7 +8,8 @@ use crate::{
     wiring::Seat,
 };
 use clap::Args;
-use cuelight_base::{Arrivals, AttemptId, RunId, StepIx, Untrusted, safe_text};
+use cuelight_base::{Arrivals, AttemptId, RunId, StepIx, counted, output_line, safe_text};
+use cuelight_console::LineFilter;
 use cuelight_projection::RunView;
 use cuelight_runtime::{Desk, OutputPart, Page, Signal, Want};
 use schemars::JsonSchema;
@@ -39,6 +40,9 @@ pub(super) struct LogsArgs {
     pub(super) run: String,
     /// One step only
     pub(super) step: Option<String>,
+    /// Print only lines with this text, of the whole output: a word, `~` with a regular expression, `!` for all others
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    pub(super) grep: Option<String>,
     /// Follow the output until the run ends
     #[arg(short, long)]
     pub(super) follow: bool,
@@ -73,14 +77,22 @@ pub(super) async fn print_logs(seat: &Seat, out: Output, run: RunId, args: &Logs
         LogsArgs { timestamps: true, .. } => Form::Timed,
         _ => Form::Lines,
     };
-    let mut printer = Printer { seat, out, run, only, form, done: Vec::new() };
+    let filter = match args.grep.as_deref().map(LineFilter::parse).transpose() {
+        Ok(filter) => filter,
+        Err(why) => return Err(Trouble::usage(format!("could not read --grep: {why}"))),
+    };
+    let mut printer = Printer { filter, ..Printer::of_run(seat, out, run) };
+    (printer.only, printer.form) = (only, form);
     loop {
         let view = named::view(seat, run).await?;
         printer.print_new(&view).await?;
         if !args.follow || view.summary.state.rests() || is_lost(&boards.borrow().clone()) {
-            if let Some(why) = printer.why_empty(&view) {
+            if printer.filter.is_none()
+                && let Some(why) = printer.why_empty(&view)
+            {
                 say(&why);
             }
+            printer.tell_count();
             return Ok(());
         }
         tokio::select! {
@@ -114,12 +126,32 @@ pub(super) struct Printer<'a> {
     only: Option<StepIx>,
     form: Form,
     done: Vec<(AttemptId, u64)>,
+    /// Only lines that it shows are printed.
+    filter: Option<LineFilter>,
+    /// Lines that were printed, and lines that were read.
+    counted: (usize, usize),
 }
 
 impl<'a> Printer<'a> {
     /// A printer of lines, each with the name of its step.
     pub(super) fn of_run(seat: &'a Seat, out: Output, run: RunId) -> Self {
-        Self { seat, out, run, only: None, form: Form::Lines, done: Vec::new() }
+        let (form, done, filter) = (Form::Lines, Vec::new(), None);
+        Self { seat, out, run, only: None, form, done, filter, counted: (0, 0) }
+    }
+
+    /// Says how many lines the filter has shown, of how many.
+    fn tell_count(&self) {
+        if self.filter.is_some() {
+            let (shown, all) = self.counted;
+            say(&format!("{shown} of {}", counted(all, "line", "lines")));
+        }
+    }
+
+    /// Counts a line, and returns true if it is to be printed.
+    fn shows(&mut self, line: &[u8]) -> bool {
+        let is_shown = self.filter.as_ref().is_none_or(|filter| filter.shows(line));
+        self.counted = (self.counted.0 + usize::from(is_shown), self.counted.1 + 1);
+        is_shown
     }
 
     /// Why no line was printed; none where one was.
@@ -161,10 +193,11 @@ impl<'a> Printer<'a> {
             let want = Want::Output { attempt, part: OutputPart::From(from) };
             let page = self.seat.desk.read(want).await;
             let Page::Bytes { from: at, mut bytes, total, times } = page else { break };
-            if !ended && self.form != Form::Raw && at + bytes.len() as u64 >= total {
-                // A line that is still being written waits for its end.
-                let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
-                bytes.truncate(whole);
+            let is_last = at + bytes.len() as u64 >= total;
+            if self.form != Form::Raw && !(ended && is_last) {
+                // A line that is still being written, or goes on in the next page, waits for its end.
+                let whole = bytes.iter().rposition(|byte| *byte == b'\n').map(|index| index + 1);
+                bytes.truncate(whole.unwrap_or(if is_last { 0 } else { bytes.len() }));
             }
             if bytes.is_empty() {
                 break;
@@ -199,27 +232,34 @@ impl<'a> Printer<'a> {
     }
 
     /// As it was written; bytes that are no UTF-8 have the sign for that.
-    fn print_json(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, call: (AttemptId, &str)) {
+    fn print_json(&mut self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, call: (AttemptId, &str)) {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = line.strip_suffix(b"\n").unwrap_or(line);
-            let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
-            self.out.json(&LogLine {
-                text: Some(text.into_owned()),
-                time: times.at(at).map(|came| came.to_string()),
-                ..LogLine::of(call, at)
-            });
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            if self.shows(text) {
+                self.out.json(&LogLine {
+                    text: Some(String::from_utf8_lossy(text).into_owned()),
+                    time: times.at(at).map(|came| came.to_string()),
+                    ..LogLine::of(call, at)
+                });
+            }
             at += line.len() as u64;
         }
     }
 
     /// Line by line through the one way that shows foreign text; a name before each when there are several steps.
-    fn print_lines(&self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, step: &str) {
+    fn print_lines(&mut self, (mut at, bytes): (u64, &[u8]), times: &Arrivals, step: &str) {
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         for line in bytes.split(|c| *c == b'\n') {
-            let shown = Untrusted::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)).shown();
+            let begin = at;
+            at += line.len() as u64 + 1;
+            if !self.shows(line) {
+                continue;
+            }
+            let shown = output_line(line);
             let came = match self.form {
                 Form::Timed => {
-                    let came = times.at(at).map_or_else(|| "-".to_owned(), |moment| moment.to_string());
+                    let came = times.at(begin).map_or_else(|| "-".to_owned(), |moment| moment.to_string());
                     format!("{came:<TIME_WIDTH$} ")
                 }
                 Form::Raw | Form::Json | Form::Lines => String::new(),
@@ -228,7 +268,6 @@ impl<'a> Printer<'a> {
                 Some(_) => self.out.line(&format!("{came}{shown}")),
                 None => self.out.line(&format!("{came}{} │ {shown}", safe_text(step))),
             }
-            at += line.len() as u64 + 1;
         }
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn print_run(out: Output, view: &RunView, now: Timestamp) {
         summary.doing(),
         summary.stage(),
         safe_text(&summary.by.to_string()),
-        summary.age(now)
+        summary.took(now).map_or_else(String::new, |took| took.to_string())
     ));
     for line in lineage_words(summary) {
         out.line(&safe_text(&line));

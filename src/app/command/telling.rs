@@ -2,7 +2,7 @@
 
 use super::{logs::Printer, look, named};
 use crate::{config::Config, exit::Trouble, output::Output, wiring::Seat};
-use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp, Untrusted, counted, safe_text};
+use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp, counted, output_line, safe_text};
 use cuelight_engine::{AttemptEvent, Event, Fact, GateEvent, RunState, StepEvent, StepState, WaitReason};
 use cuelight_projection::{RunView, event_words, next_commands};
 use cuelight_runtime::{Clock as _, Desk as _, Entropy, OutputPart, Page, Seen, SystemClock, Want};
@@ -323,8 +323,7 @@ impl<'a> Teller<'a> {
             return;
         }
         for line in bytes.split(|byte| *byte == b'\n') {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            self.out.line(&format!("  │ {}", Untrusted::from_bytes(line).shown()));
+            self.out.line(&format!("  │ {}", output_line(line)));
         }
     }
 }

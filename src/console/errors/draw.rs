@@ -1,7 +1,10 @@
 //! Errors: the failures, and below them counts of the day. `side` draws the details of the failure
 //! under the cursor.
 
-use super::{side, state::ErrorRow};
+use super::{
+    side,
+    state::{ErrorGroup, ErrorRow},
+};
 use crate::{
     Mark, Role, layout,
     marks::age,
@@ -79,9 +82,9 @@ fn columns_for(area: Rect) -> Vec<Column> {
         let wanted = [
             ("TIME", 8, false),
             ("SEV", 8, false),
-            ("MODE", 10, false),
             ("STEP", 0, false),
-            ("NOW", 14, false),
+            ("COUNT", 5, true),
+            ("NOW", 20, false),
         ];
         return columns(x, width, &wanted);
     }
@@ -91,8 +94,8 @@ fn columns_for(area: Rect) -> Vec<Column> {
             ("SEV", 8, false),
             ("MODE", 12, false),
             ("STEP", 0, false),
-            ("TRY", 4, false),
-            ("WHAT HAPPENS NOW", 18, false),
+            ("COUNT", 5, true),
+            ("WHAT HAPPENS NOW", 20, false),
         ];
         return columns(x, width, &wanted);
     }
@@ -103,6 +106,7 @@ fn columns_for(area: Rect) -> Vec<Column> {
         ("STEP", 0, false),
         ("TRY", 5, false),
         ("COUNT", 5, true),
+        ("RUNS", 4, true),
         ("WHAT HAPPENS NOW", 22, false),
     ];
     columns(x, width, &wanted)
@@ -162,7 +166,7 @@ fn empty(canvas: &Canvas<'_>, rows: Rect, buf: &mut Buffer) {
 
 fn draw_row(canvas: &Canvas<'_>, id: Seq, columns: &[Column], row: Rect, buf: &mut Buffer) {
     let Some(error) = canvas.model.board.error(id) else { return };
-    let base = select_row(canvas, row, canvas.model.workspace.errors.selected == Some(id), buf);
+    let base = select_row(canvas, row, canvas.model.workspace.errors.is_selected(id), buf);
     let mark = mark_of(error);
     put(buf, row, row.x + 1, row.y, mark.sign(canvas.glyphs), base.patch(mark.style(canvas.theme)));
     for column in columns {
@@ -203,14 +207,16 @@ const fn role_of(severity: Severity) -> Role {
 
 fn cell(canvas: &Canvas<'_>, error: &ErrorView, column: Column) -> (String, Style) {
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
+    let group = canvas.model.workspace.errors.groups.get(&error.id);
     match column.title {
         "TIME" => (error.at.clock(), text),
         "SEV" | "SEVERITY" => (error.record.severity.to_string(), canvas.style(severity_role(error))),
         "MODE" => (error.record.mode.label(), text),
-        "STEP" => (short_name(error, usize::from(column.width)), text),
+        "STEP" => (names_of(error, group, usize::from(column.width)), text),
         "TRY" if error.attempt == 0 => (canvas.glyphs.pick("·", ".").to_owned(), muted),
         "TRY" => (format!("{}/{}", error.attempt, error.attempts_max.max(error.attempt)), text),
-        "COUNT" => (error.times.to_string(), muted),
+        "COUNT" => (group.map_or(1, |group| group.members.len()).to_string(), muted),
+        "RUNS" => (group.map_or(1, |group| group.runs.len()).to_string(), muted),
         _ => (what_now(canvas, error), if error.is_open() { text } else { muted }),
     }
 }
@@ -221,6 +227,17 @@ pub(super) fn name_of(error: &ErrorView) -> String {
     let step = safe_text(&error.step_id);
     let slash = if step.is_empty() { "" } else { "/" };
     format!("{}{slash}{step}{undo}", safe_text(&error.workflow))
+}
+
+/// The name of the failure, with the number of other steps behind the row.
+fn names_of(error: &ErrorView, group: Option<&ErrorGroup>, width: usize) -> String {
+    match group.map_or(0, |group| group.steps.len() - 1) {
+        0 => short_name(error, width),
+        more => {
+            let more = format!(" +{more}");
+            format!("{}{more}", short_name(error, width.saturating_sub(more.len())))
+        }
+    }
 }
 
 /// As much of its name as there is room for: the step is what matters most.
@@ -250,14 +267,8 @@ pub(super) fn what_now(canvas: &Canvas<'_>, error: &ErrorView) -> String {
                 .summary(error.run)
                 .map_or_else(|| "stands".to_owned(), |summary| format!("its run is {}", summary.state)),
         },
-        ErrorState::Resolved { fix, .. } => match fix {
-            Fix::Retry(call) => format!("call {call} worked"),
-            Fix::Fallback(which) => format!("fallback {which} worked"),
-            Fix::Run(run) => format!("mended by {run}"),
-            Fix::ByHand(by) => format!("by hand, {}", safe_text(&by.name)),
-            Fix::Said { by, .. } => format!("mended, says {}", safe_text(&by.name)),
-            Fix::Allowed => "its run went on".to_owned(),
-        },
+        ErrorState::Resolved { fix: Fix::Allowed, .. } => "its run went on".to_owned(),
+        ErrorState::Resolved { .. } => safe_text(&error.closed_words().unwrap_or_default()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The failure under the cursor: what happened, what it caused, what mended it before, its calls, and what can be done.
 
-use super::draw::{mark_of, name_of, severity_role, what_now};
+use super::{
+    draw::{mark_of, name_of, severity_role, what_now},
+    state::ErrorGroup,
+};
 use crate::{
     Intent, Role,
     actions::error_command,
@@ -12,7 +15,7 @@ use crate::{
         pieces::{Pieces, put_pieces, wrapped},
     },
 };
-use cuelight_base::{counted, safe_text};
+use cuelight_base::{counted, output_line, safe_text};
 use cuelight_engine::{Purpose, StepState};
 use cuelight_projection::{AttemptView, ErrorState, ErrorView, RunView, partial_words};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -32,19 +35,18 @@ pub(super) fn preview(canvas: &Canvas<'_>, area: Rect, alone: bool, buf: &mut Bu
     let footer = format!("{} logs  {} all of it", key(Intent::Logs), key(Intent::Evidence));
     let inside = layout::inset(pane(buf, area, &title, &footer, canvas.pane(false)), 1, 0, 0);
     let (width, height) = (usize::from(inside.width), usize::from(inside.height));
-    let mut lines = facts(canvas, error, width);
-    lines.extend(aftermath(canvas, error));
+    let mut lines = head(canvas, error, width);
+    let mut rest = facts(canvas, error, width);
+    rest.extend(aftermath(canvas, error));
     if alone {
-        lines.extend(suggestions(canvas, error));
+        rest.extend(suggestions(canvas, error));
     }
-    lines.extend(before(canvas, error, width));
+    rest.extend(before(canvas, error, width));
+    // The output stands first. Two thirds of the room are its own, and what the rest leaves.
     let room = height.saturating_sub(lines.len());
-    let told = lines.len().min(height);
+    lines.extend(tail(canvas, error, room.saturating_sub(rest.len()).max(room * 2 / 3)));
+    lines.extend(rest);
     draw_lines(canvas, inside, &lines, buf);
-    let tail_area = layout::inset(inside, 0, u16::try_from(told).unwrap_or(0), 0);
-    if room > 1 {
-        draw_lines(canvas, tail_area, &tail(canvas, error, room), buf);
-    }
 }
 
 fn draw_lines(canvas: &Canvas<'_>, area: Rect, lines: &[Pieces], buf: &mut Buffer) {
@@ -69,7 +71,8 @@ fn named(canvas: &Canvas<'_>, name: &str, text: &str, width: usize, style: Style
         .collect()
 }
 
-fn facts(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
+/// The state of the failure, its message, and the failures that stand behind the same row.
+fn head(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
     let model = canvas.model;
     let record = &error.record;
     let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
@@ -86,6 +89,33 @@ fn facts(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
         (what_now(canvas, error), muted),
     ]];
     lines.extend(named(canvas, "message", &safe_text(&record.message), width, text));
+    if let Some(group) = model.workspace.errors.group_of(error.id) {
+        lines.extend(named(canvas, "group", &group_words(group), width, text));
+    }
+    lines
+}
+
+/// `4 failures, 1 open, in r-5 r-3 r-2; steps carts, prices`
+fn group_words(group: &ErrorGroup) -> String {
+    let list = |names: Vec<String>, between: &str| {
+        let rest = names.len().saturating_sub(NAMES_MAX);
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        format!("{}{more}", names.into_iter().take(NAMES_MAX).collect::<Vec<_>>().join(between))
+    };
+    let count = counted(group.members.len(), "failure", "failures");
+    let runs = list(group.runs.iter().map(ToString::to_string).collect(), " ");
+    let steps = match group.steps.len() {
+        1 => String::new(),
+        _ => format!("; steps {}", list(group.steps.clone(), ", ")),
+    };
+    format!("{count}, {} open, in {runs}{steps}", group.open)
+}
+
+/// The call, the kind and what people said of it.
+fn facts(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
+    let record = &error.record;
+    let (text, muted) = (canvas.style(Role::Text), canvas.style(Role::Muted));
+    let mut lines: Vec<Pieces> = Vec::new();
     for (key, value) in &record.context {
         lines.extend(named(canvas, &safe_text(key), &safe_text(&value.to_string()), width, text));
     }
@@ -104,7 +134,7 @@ fn facts(canvas: &Canvas<'_>, error: &ErrorView, width: usize) -> Vec<Pieces> {
     }
     if let ErrorState::Resolved { at, fix } = &error.state {
         let words = format!("{} at {}", safe_text(&fix.words()), at.clock());
-        lines.extend(named(canvas, "mended", &words, width, canvas.style(Role::Ok)));
+        lines.extend(named(canvas, "closed", &words, width, canvas.style(Role::Ok)));
     }
     lines
 }
@@ -195,7 +225,10 @@ fn tail(canvas: &Canvas<'_>, error: &ErrorView, room: usize) -> Vec<Pieces> {
     let mut out: Vec<Pieces> = vec![vec![(head, canvas.style(Role::Muted))]];
     let bar = canvas.glyphs.pick("│ ", "| ");
     out.extend(lines[lines.len() - shown..].iter().map(|line| {
-        vec![(bar.to_owned(), canvas.style(Role::Border)), (safe_text(line), canvas.style(Role::LogE))]
+        vec![
+            (bar.to_owned(), canvas.style(Role::Border)),
+            (output_line(line.as_bytes()), canvas.style(Role::LogE)),
+        ]
     }));
     out
 }

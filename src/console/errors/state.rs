@@ -1,8 +1,9 @@
 //! State of the view of failures: rows, order, filter, and the consequences of a failure. Part of the model; changed
 //! by `update` only.
 
-use cuelight_base::{FailureMode, Seq, Severity};
+use cuelight_base::{FailureMode, RunId, Seq, Severity};
 use cuelight_engine::StepState;
+use std::collections::BTreeMap;
 
 /// Stretches of the trend of a day.
 pub(super) const TREND_STEPS: usize = 96;
@@ -13,6 +14,8 @@ pub(crate) struct ErrorsState {
     pub selected: Option<Seq>,
     /// The visible rows, in order.
     pub rows: Vec<ErrorRow>,
+    /// The failures behind a row, by the one that stands in it. Rows with one failure have none.
+    pub groups: BTreeMap<Seq, ErrorGroup>,
     /// The first row on the screen.
     pub top: usize,
     pub order: ErrorOrder,
@@ -25,6 +28,32 @@ pub(crate) struct ErrorsState {
     pub day: DayOfErrors,
     /// The consequences of the failure under the cursor.
     pub aftermath: Option<Aftermath>,
+}
+
+impl ErrorsState {
+    /// True if the selected failure is the one of this row, or stands behind it.
+    pub(crate) fn is_selected(&self, id: Seq) -> bool {
+        self.selected.is_some_and(|selected| {
+            selected == id || self.groups.get(&id).is_some_and(|group| group.members.contains(&selected))
+        })
+    }
+
+    /// The group in which a failure stands.
+    pub(crate) fn group_of(&self, id: Seq) -> Option<&ErrorGroup> {
+        self.groups.get(&id).or_else(|| self.groups.values().find(|group| group.members.contains(&id)))
+    }
+}
+
+/// Failures with one fingerprint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ErrorGroup {
+    /// All of them, in the order of need.
+    pub members: Vec<Seq>,
+    pub open: usize,
+    /// Their runs, the newest first.
+    pub runs: Vec<RunId>,
+    /// Their steps with the workflow, by name.
+    pub steps: Vec<String>,
 }
 
 /// One row of the list.
@@ -47,7 +76,7 @@ impl ErrorRow {
 /// By what failures are sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ErrorOrder {
-    /// Unattended failures first, the most severe on top.
+    /// Unattended failures first, the most severe on top; failures with one fingerprint in one row.
     #[default]
     Need,
     /// The newest failure first.

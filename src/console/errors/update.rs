@@ -1,6 +1,9 @@
 //! The list of failures: which are shown, in what order, what each of them caused, and what can be said of it.
 
-use super::state::{Aftermath, DayOfErrors, ErrorOrder, ErrorRow, TREND_STEPS};
+use super::{
+    draw::name_of,
+    state::{Aftermath, DayOfErrors, ErrorGroup, ErrorOrder, ErrorRow, TREND_STEPS},
+};
 use crate::{
     Intent, Model, Query, Role, View, Wish, dialog, layout,
     model::PromptKind,
@@ -8,7 +11,7 @@ use crate::{
     searches::OF_ERRORS,
     update::{moving, places, toast},
 };
-use cuelight_base::{FailureMode, Seq, Severity, Timestamp};
+use cuelight_base::{FailureMode, Seq, Severity, Timestamp, without_sgr};
 use cuelight_engine::{StepState, Why};
 use cuelight_projection::{ErrorView, RunView};
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
@@ -30,7 +33,8 @@ pub(crate) fn refresh(model: &mut Model) {
     let made_of = Some((model.board.seq, filter.clone(), model.workspace.errors.order, quarter));
     if model.workspace.errors.made_of != made_of {
         let before = cursor(model);
-        model.workspace.errors.rows = rows(model, &filter);
+        let (rows, groups) = rows(model, &filter);
+        (model.workspace.errors.rows, model.workspace.errors.groups) = (rows, groups);
         model.workspace.errors.day = day(model, quarter);
         model.workspace.errors.made_of = made_of;
         let is_there =
@@ -54,11 +58,14 @@ pub(crate) fn refresh(model: &mut Model) {
     }
 }
 
-fn rows(model: &Model, filter: &str) -> Vec<ErrorRow> {
+fn rows(model: &Model, filter: &str) -> (Vec<ErrorRow>, BTreeMap<Seq, ErrorGroup>) {
     let query = Query::parse(filter, OF_ERRORS);
     let mut found: Vec<&Arc<ErrorView>> = model.board.errors().filter(|error| fits(&query, error)).collect();
     match model.workspace.errors.order {
-        ErrorOrder::Need => found.sort_by_key(|error| (need(error), Reverse(error.id))),
+        ErrorOrder::Need => {
+            found.sort_by_key(|error| (need(error), Reverse(error.id)));
+            return by_fingerprint(&found);
+        }
         ErrorOrder::Time => found.sort_by_key(|error| (Reverse(error.at), Reverse(error.id))),
         ErrorOrder::Step => {
             found.sort_by(|a, b| {
@@ -68,9 +75,35 @@ fn rows(model: &Model, filter: &str) -> Vec<ErrorRow> {
                 of(a).cmp(&of(b))
             });
         }
-        ErrorOrder::Mode => return under_heads(&found),
+        ErrorOrder::Mode => return (under_heads(&found), BTreeMap::new()),
     }
-    found.iter().map(|error| ErrorRow::Error(error.id)).collect()
+    (found.iter().map(|error| ErrorRow::Error(error.id)).collect(), BTreeMap::new())
+}
+
+/// One row for each fingerprint: the failure that needs somebody most stands for the others.
+fn by_fingerprint(found: &[&Arc<ErrorView>]) -> (Vec<ErrorRow>, BTreeMap<Seq, ErrorGroup>) {
+    let mut firsts: BTreeMap<&str, Seq> = BTreeMap::new();
+    let mut groups: BTreeMap<Seq, ErrorGroup> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for error in found {
+        let first = *firsts.entry(&error.fingerprint).or_insert(error.id);
+        if first == error.id {
+            rows.push(ErrorRow::Error(first));
+        }
+        let group = groups.entry(first).or_default();
+        group.members.push(error.id);
+        group.open += usize::from(error.is_open());
+        group.runs.push(error.run);
+        group.steps.push(name_of(error));
+    }
+    groups.retain(|_, group| group.members.len() > 1);
+    for group in groups.values_mut() {
+        group.runs.sort_unstable_by_key(|run| Reverse(*run));
+        group.runs.dedup();
+        group.steps.sort_unstable();
+        group.steps.dedup();
+    }
+    (rows, groups)
 }
 
 /// Under one head for each mode; modes with what stands come first.
@@ -204,7 +237,10 @@ fn leads_to(run: &RunView, from: cuelight_base::StepIx, to: cuelight_base::StepI
 }
 
 fn place(model: &Model, id: Seq) -> Option<usize> {
-    model.workspace.errors.rows.iter().position(|row| row.error() == Some(id))
+    let errors = &model.workspace.errors;
+    let holds =
+        |row: Seq| row == id || errors.groups.get(&row).is_some_and(|group| group.members.contains(&id));
+    errors.rows.iter().position(|row| row.error().is_some_and(holds))
 }
 
 fn cursor(model: &Model) -> usize {
@@ -215,7 +251,7 @@ fn cursor(model: &Model) -> usize {
 fn listed(model: &Model) -> (Vec<Seq>, usize) {
     let errors = &model.workspace.errors;
     let shown: Vec<Seq> = errors.rows.iter().filter_map(|row| row.error()).collect();
-    let at = errors.selected.and_then(|selected| shown.iter().position(|row| *row == selected));
+    let at = shown.iter().position(|row| errors.is_selected(*row));
     (shown, at.unwrap_or(0))
 }
 
@@ -275,7 +311,8 @@ fn show_whole(model: &mut Model) {
         text.push_str(&format!("{key}: {value}\n"));
     }
     text.push('\n');
-    text.push_str(if record.tail.is_empty() { "it wrote nothing" } else { &record.tail });
+    let tail = without_sgr(&record.tail);
+    text.push_str(if tail.is_empty() { "it wrote nothing" } else { &tail });
     popup::update::show_text(model, &error.name(), &text, Role::Text);
 }
 

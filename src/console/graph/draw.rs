@@ -197,12 +197,17 @@ fn found(model: &Model) -> String {
 
 /// The run's duration, and on wide screens the number of steps in each state.
 fn right_of_title(canvas: &Canvas<'_>, run: &RunView) -> (Pieces, Pieces) {
-    let took: Pieces = vec![(run.summary.age(canvas.model.now).to_string(), canvas.style(Role::Text))];
+    let took: Pieces = vec![(took_words(run, canvas.model.now), canvas.style(Role::Text))];
     let mut long = took.clone();
     for (state, count) in run.summary.counts.present() {
         long.push((format!("   {count} {state}"), canvas.style(Role::Muted)));
     }
     (long, took)
+}
+
+/// The duration of the run; empty before its start.
+fn took_words(run: &RunView, now: cuelight_base::Timestamp) -> String {
+    run.summary.took(now).map_or_else(String::new, |took| took.to_string())
 }
 
 fn graph_title(canvas: &Canvas<'_>, picture: &Picture) -> String {
@@ -225,7 +230,7 @@ fn map(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, area: Rect, graph:
     let (x, y) = canvas.model.dag.scroll;
     let window = Place { x, y, width: i32::from(graph.width), height: i32::from(graph.height) };
     let counts = &run.summary.counts;
-    let percent = u64::from(counts.rested()) * 100 / u64::from(counts.total().max(1));
+    let percent = counts.progress().percent();
     let shown = picture.shown.nodes.len();
     let (done, dot) = (Mark::Done.sign(canvas.glyphs), canvas.glyphs.pick("·", "."));
     let legend = match inside.height {
@@ -310,12 +315,13 @@ fn offers(canvas: &Canvas<'_>, mark: Mark) -> Pieces {
     wanted.iter().filter_map(one).flatten().collect()
 }
 
-/// `critical path  plan → load[7] → publish   19m so far`
+/// `critical path  plan → load[7] → publish   19m so far`; of an ended run without `so far`
 fn critical(canvas: &Canvas<'_>, run: &RunView, picture: &Picture, width: u16) -> Pieces {
     let (path, time, _) = &picture.critical;
     let arrow = canvas.glyphs.pick(" → ", " > ");
     let mut pieces: Pieces = vec![(" critical path  ".to_owned(), canvas.style(Role::Muted))];
-    let end = format!("   {time} so far");
+    let so_far = if run.summary.state.rests() { "" } else { " so far" };
+    let end = format!("   {time}{so_far}");
     let room = usize::from(width).saturating_sub(28 + end.width());
     // Of a long way the part around what goes on is told.
     let begun =

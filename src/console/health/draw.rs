@@ -74,13 +74,15 @@ fn score(canvas: &Canvas<'_>, area: Rect, buf: &mut Buffer) {
         [before(HOUR, "an hour ago"), before(Span(HOUR.0 * 23), "a day ago")].into_iter().flatten().collect();
     head.push((if was.is_empty() { String::new() } else { format!("   was {}", was.join(", ")) }, muted));
     let mut lines: Vec<Pieces> = vec![head];
-    if vitals.results() == 0 {
+    if vitals.results() + vitals.ended_runs() == 0 {
         lines.push(vec![(" nothing has come to an end yet".to_owned(), muted)]);
     } else {
         let of = format!(
-            " of the last {}   checks {}",
+            " {} over {}, {} over {}",
+            vitals.quality().percent(),
             counted(vitals.results(), "result", "results"),
-            overall(&all_checks(canvas)).word()
+            vitals.quality_of_runs().percent(),
+            counted(vitals.ended_runs(), "run", "runs"),
         );
         lines.push(vec![(of, muted)]);
     }

@@ -5,6 +5,7 @@ use super::{
     lines::{LogLine, Voice},
     places::{Columns, Listed, STEPS_FROM, alone, call_of, columns, side_place, side_rows, side_top},
     rows::{Ink, LogRow, bytes_word, text_of},
+    whole,
 };
 use crate::{
     Intent, Mark, Role, layout,
@@ -17,10 +18,14 @@ use crate::{
         pieces::{Pieces, put_pieces, width_of},
     },
 };
-use cuelight_base::{AttemptId, StepIx, counted, plural, safe_text};
+use cuelight_base::{AttemptId, Hue, Sgr, StepIx, counted, plural, safe_text};
 use cuelight_engine::{Purpose, StepState};
 use cuelight_projection::{RunView, StepView, why};
-use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+};
 
 pub(crate) fn draw(canvas: &Canvas<'_>, buf: &mut Buffer) {
     let model = canvas.model;
@@ -67,7 +72,8 @@ fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
     if let Some(attempt) = alone(canvas.model) {
         what = format!("{what}  {}", call_words(canvas, run, attempt));
     }
-    let (len, shown) = (logs.lines.len(), logs.lines.shown());
+    let len = usize::try_from(logs.lines.read_count()).unwrap_or(usize::MAX);
+    let shown = logs.lines.shown();
     let mut count = match (len, shown) {
         (0, _) => String::new(),
         (len, shown) if len == shown => counted(len, "line", "lines"),
@@ -79,9 +85,17 @@ fn titles(canvas: &Canvas<'_>, run: &RunView) -> (String, String) {
     }
     let find = logs.lines.find();
     if !find.is_empty() {
-        let (rank, hits) = logs.lines.rank(logs.cursor);
+        let from = logs.lines.line(logs.cursor).map_or(0, |line| line.from);
+        let held = || {
+            let (rank, hits) = logs.lines.rank(logs.cursor);
+            (rank as u64, hits as u64)
+        };
+        let (rank, hits) = logs.hunt.as_ref().map_or_else(held, |hunt| hunt.rank(from));
         let places = if hits == 0 { "not found".to_owned() } else { format!("{rank} of {hits}") };
         count = format!("/{}/ {places}  {count}", safe_text(&glyphs.fit(&find.text, 20)));
+    }
+    if let Some(searched) = whole::progress(canvas.model) {
+        count = format!("{searched}  {count}");
     }
     (what, count)
 }
@@ -180,7 +194,7 @@ fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, bu
     let mut x = text.x;
     for stroke in &row.strokes {
         let style = match stroke.ink {
-            Ink::Plain => canvas.style(level.role()),
+            Ink::Plain(sgr) => own_look(canvas, canvas.style(level.role()), sgr),
             Ink::Odd => canvas.style(Role::Warn),
             Ink::Match => canvas.style(Role::Match),
             Ink::Note => canvas.style(Role::Muted),
@@ -191,6 +205,30 @@ fn line(canvas: &Canvas<'_>, run: Option<&RunView>, row: &LogRow, area: Rect, bu
         let sign = canvas.glyphs.ellipsis().to_string();
         put(buf, area, text.right(), area.y, &sign, base.patch(canvas.style(Role::Muted)));
     }
+}
+
+/// The look that a program gave its letters: a hue of the theme, and their weight. The ground stays ours.
+fn own_look(canvas: &Canvas<'_>, style: Style, sgr: Sgr) -> Style {
+    let role = sgr.hue.map(|hue| match hue {
+        Hue::Gray => Role::Muted,
+        Hue::Red => Role::Fail,
+        Hue::Green => Role::Ok,
+        Hue::Yellow => Role::Warn,
+        Hue::Blue => Role::Graph1,
+        Hue::Magenta => Role::Graph5,
+        Hue::Cyan => Role::Info,
+    });
+    let hue = role.and_then(|role| canvas.style(role).fg);
+    let faint = canvas.style(Role::Muted).fg.filter(|_| sgr.faint && hue.is_none());
+    let mut style = hue.or(faint).map_or(style, |colour| style.fg(colour));
+    for (is_set, modifier) in
+        [(sgr.bold, Modifier::BOLD), (sgr.italic, Modifier::ITALIC), (sgr.underlined, Modifier::UNDERLINED)]
+    {
+        if is_set {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
 }
 
 /// When a line came and how grave it is, at the first of its rows.

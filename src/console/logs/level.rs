@@ -2,6 +2,7 @@
 //! filter depend on it, and nothing else.
 
 use crate::Role;
+use cuelight_base::bytes_without_sgr;
 
 /// From what is told in passing to what went wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +39,7 @@ const WRONG: [&str; 12] = [
 impl LogLevel {
     /// The level of a line; one that says nothing of itself is `Info`.
     pub(crate) fn of(line: &[u8]) -> Self {
+        let line = bytes_without_sgr(line);
         let words: Vec<&str> = line[..line.len().min(LOOKED_AT)]
             .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
             .filter_map(|part| std::str::from_utf8(part).ok())

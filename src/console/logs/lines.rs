@@ -67,6 +67,11 @@ pub(crate) struct LogLines {
     has_times: bool,
     find: Needle,
     only: Needle,
+    /// The filter whose lines alone are kept.
+    sifts: Option<Needle>,
+    /// Lines that were not kept because of that, and lines that fit and had no room.
+    sifted_out: u64,
+    taken_out: u64,
 }
 
 impl Default for LogLines {
@@ -82,11 +87,52 @@ impl Default for LogLines {
             has_times: false,
             find: Needle::default(),
             only: Needle::default(),
+            sifts: None,
+            sifted_out: 0,
+            taken_out: 0,
         }
     }
 }
 
 impl LogLines {
+    /// Lines of which only those are kept that a filter shows.
+    pub(crate) fn sifted_by(only: Needle) -> Self {
+        Self { sifts: Some(only.clone()), only, ..Self::default() }
+    }
+
+    /// The filter by which lines are kept, if they are not all kept.
+    pub(crate) const fn sifted(&self) -> Option<&Needle> {
+        self.sifts.as_ref()
+    }
+
+    /// The number of lines that were read, also those that were not kept.
+    pub(crate) fn read_count(&self) -> u64 {
+        self.lines.len() as u64 + self.sifted_out + self.taken_out
+    }
+
+    /// The number of lines that fit and were dropped for want of room.
+    pub(crate) const fn taken_out(&self) -> u64 {
+        self.taken_out
+    }
+
+    /// The number of the line of an attempt at this byte.
+    pub(crate) fn number_at(&self, attempt: AttemptId, from: u64) -> Option<u64> {
+        let feed = self.feeds.get(&attempt)?;
+        let is_at = |line: &LogLine| line.source == feed.source && line.from <= from && from < line.to;
+        let place = self.lines.iter().position(is_at)?;
+        Some(self.base + place as u64)
+    }
+
+    /// Drops the last line when the filter does not show it.
+    fn sift_last(&mut self) {
+        let is_out = |line: &mut LogLine| line.ended && line.gap.is_none() && !line.fits;
+        if let Some(line) = self.lines.pop_back_if(is_out) {
+            self.cost -= cost(&line);
+            self.forgotten(&line);
+            self.sifted_out += 1;
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
@@ -189,6 +235,7 @@ impl LogLines {
             self.base += 1;
             self.cost -= cost(&line);
             self.forgotten(&line);
+            self.taken_out += u64::from(self.sifts.is_some());
             if let Some(feed) = self.attempt_of(&line).and_then(|attempt| self.feeds.get_mut(&attempt)) {
                 feed.start = feed.start.max(line.to);
             }

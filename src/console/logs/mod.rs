@@ -12,3 +12,4 @@ pub(super) mod state;
 mod told;
 pub(super) mod update;
 mod visible;
+mod whole;

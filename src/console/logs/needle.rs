@@ -7,6 +7,28 @@ use super::{
     lines::{LogLine, Voice},
 };
 use crate::pattern::{PATTERN_SIGN, Pattern};
+use cuelight_base::bytes_without_sgr;
+
+/// A filter of lines outside of the console, with the rules of `&`: a lower-case word matches any case, `~` precedes
+/// a regular expression, `!` inverts, `level:warn` stands before them.
+#[derive(Clone, Debug, Default)]
+pub struct LineFilter(Needle);
+
+impl LineFilter {
+    /// Reads a filter as it was typed.
+    ///
+    /// # Errors
+    /// The mistake in its pattern.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let needle = Needle::filter(text)?;
+        if needle.is_empty() { Err("the filter is empty".to_owned()) } else { Ok(Self(needle)) }
+    }
+
+    /// True if the filter shows a line of a step; the line comes without its end.
+    pub fn shows(&self, line: &[u8]) -> bool {
+        self.0.fits_text(line, LogLevel::of(line), None)
+    }
+}
 
 /// A search in lines of output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,22 +123,25 @@ impl Needle {
 
     /// Returns true if a line of this voice matches. Lines of steps have no voice.
     pub(crate) fn fits(&self, line: &LogLine, voice: Option<Voice>) -> bool {
-        if self.is_empty() || line.gap.is_some() {
+        line.gap.is_none() && self.fits_text(&line.bytes, line.level, voice)
+    }
+
+    fn fits_text(&self, line: &[u8], level: LogLevel, voice: Option<Voice>) -> bool {
+        if self.is_empty() || self.least.is_some_and(|least| level < least) || !self.hears(voice) {
             return false;
         }
-        if self.least.is_some_and(|least| line.level < least) || !self.hears(voice) {
-            return false;
-        }
-        if self.text.is_empty() {
-            return true;
-        }
-        let text = String::from_utf8_lossy(&line.bytes);
-        let found = match &self.pattern {
+        self.text.is_empty() || self.is_in(line) != self.inverted
+    }
+
+    /// True if the text or the pattern stands in a line, as people read it: without colours.
+    pub(super) fn is_in(&self, line: &[u8]) -> bool {
+        let line = bytes_without_sgr(line);
+        let text = String::from_utf8_lossy(&line);
+        match &self.pattern {
             Some(pattern) => pattern.is_in(&text),
             None if self.is_exact() => text.contains(&self.text),
             None => text.to_lowercase().contains(&self.text),
-        };
-        found != self.inverted
+        }
     }
 
     fn hears(&self, voice: Option<Voice>) -> bool {
@@ -156,6 +181,10 @@ mod tests {
         assert!(!fits("level:error ~shard_[0-9]+", "ok in shard_7", None));
         assert!(fits("!~^ok", "not ok", None) && !fits("!~^ok", "OK so", None));
         assert!(fits("~", "a ~ b", None), "the sign alone is a word");
+        assert!(
+            fits("level:error no route", "\u{1b}[1;31mERROR\u{1b}[0m no \u{1b}[4mroute", None),
+            "colours"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     lines::{Feed, LogLines},
     places::{alone, call_of},
     state::{LogPart, Question, Reading},
-    told,
+    told, whole,
 };
 use crate::{Lookup, Model, Sheet, Wish, model::Asker};
 use cuelight_base::{Arrivals, AttemptId, Span, StepIx, Timestamp};
@@ -46,6 +46,7 @@ pub(super) fn refresh(model: &mut Model) {
             reading.queue.push_back(call);
         }
     }
+    whole::refresh(model);
 }
 
 /// Asks for what is missing.
@@ -59,6 +60,7 @@ pub(super) fn go_on(model: &mut Model, wishes: &mut Vec<Wish>) {
     }
     if model.past.frozen.is_none() {
         told::go_on(model, &run, wishes);
+        whole::go_on(model, wishes);
     }
 }
 
@@ -91,6 +93,7 @@ fn clear(model: &mut Model) {
     lines.set_find(logs.lines.find().clone());
     lines.set_only(logs.lines.only().clone());
     logs.lines = lines;
+    (logs.hunt, logs.reading.begins) = (None, None);
     (logs.cursor, logs.top, logs.skip, logs.left, logs.seen) = (0, 0, 0, 0, 0);
 }
 
@@ -126,6 +129,9 @@ pub(super) fn is_leaf(run: &RunView, step: StepIx) -> bool {
 /// The next question, the most urgent first.
 fn next(model: &Model, run: &RunView) -> Option<(AttemptId, LogPart)> {
     let logs = &model.logs;
+    if let Some(begins) = whole::begins(model) {
+        return Some(begins);
+    }
     if let Some(attempt) = logs.reading.queue.front() {
         return Some((*attempt, LogPart::Last));
     }
@@ -157,7 +163,7 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
     let want = match part {
         LogPart::Last => Lookup::Tail { attempt, lines },
         LogPart::Begin => Lookup::Output { attempt, from: 0 },
-        LogPart::Before(from) => Lookup::Output { attempt, from },
+        LogPart::Before(from) | LogPart::At(from) => Lookup::Output { attempt, from },
         LogPart::After => Lookup::Output { attempt, from: end },
     };
     let has_ended = model
@@ -170,6 +176,7 @@ fn ask(model: &mut Model, attempt: AttemptId, part: LogPart, wishes: &mut Vec<Wi
         reading.ended.insert(attempt);
     }
     reading.polled_at = model.clock;
+    reading.begins = None;
     let request = model.requests.read(Asker::Logs, want, wishes);
     reading.asked = Some(Question { request, attempt, part });
     model.logs.lines.polled(attempt, model.clock);
@@ -184,6 +191,9 @@ pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
         }
         return;
     }
+    if whole::read(model, request, &sheet) {
+        return;
+    }
     let Some(question) = model.logs.reading.asked.filter(|question| question.request == request) else {
         return;
     };
@@ -195,9 +205,9 @@ pub(crate) fn read(model: &mut Model, request: u64, sheet: Sheet) {
     logs.reading.queue.retain(|attempt_id| *attempt_id != attempt);
     let lines = &mut logs.lines;
     match (sheet, question.part) {
-        (Sheet::Bytes { from, bytes, total, times }, LogPart::Last | LogPart::Begin) => {
+        (Sheet::Bytes { from, bytes, total, times }, LogPart::Last | LogPart::Begin | LogPart::At(_)) => {
             lines.begin(attempt, since, from);
-            let floor = if question.part == LogPart::Begin { 0 } else { u64::MAX };
+            let floor = if question.part == LogPart::Last { u64::MAX } else { 0 };
             lines.take(attempt, (from, &bytes), &times, floor);
             lines.knows(attempt, total);
             logs.seen = lines.end();

@@ -1,9 +1,10 @@
 //! One line of foreign output as rows of cells: what is odd is shown and marked, what is found is marked, long lines are
-//! wrapped or cut. Nothing in it can move the cursor, hide what stands beside it, or colour anything.
+//! wrapped or cut. Nothing in it can move the cursor, hide what stands beside it, or choose a
+//! ground: of its escape codes only hue and weight of letters are taken, as the theme has them.
 
 use super::{lines::LogLine, needle::Needle};
 use crate::{Glyphs, pattern::Pattern};
-use cuelight_base::safe_pieces;
+use cuelight_base::{Sgr, open_sgr_length, safe_pieces, sgr_stretches};
 use unicode_width::UnicodeWidthChar;
 
 /// Marks that may stand on one letter.
@@ -12,8 +13,8 @@ const MARKS_MAX: usize = 3;
 /// The kind of a character, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
-    /// As it was written.
-    Plain,
+    /// As it was written, with the look that the program gave it.
+    Plain(Sgr),
     /// Stands for something that cannot be shown.
     Odd,
     /// Is what was looked for.
@@ -102,16 +103,20 @@ fn glyphs_of(line: &LogLine, look: Glyphs) -> Vec<Glyph> {
         odd(&mut out, &format!("⟨\\r {}{}⟩", look.pick("×", "x"), line.overwritten), look);
         out.push(Glyph { c: ' ', ink: Ink::Odd });
     }
+    // The rest of a code that has not come yet is no sign of the text.
+    let open = if line.ended { 0 } else { open_sgr_length(&line.bytes) };
     let mut marks = 0;
-    for chunk in line.bytes.utf8_chunks() {
-        for piece in safe_pieces(chunk.valid()) {
-            let ink = if piece.odd { Ink::Odd } else { Ink::Plain };
-            for c in piece.text.chars() {
-                add(&mut out, c, ink, &mut marks, look);
+    for (sgr, part) in sgr_stretches(&line.bytes[..line.bytes.len() - open]) {
+        for chunk in part.utf8_chunks() {
+            for piece in safe_pieces(chunk.valid()) {
+                let ink = if piece.odd { Ink::Odd } else { Ink::Plain(sgr) };
+                for c in piece.text.chars() {
+                    add(&mut out, c, ink, &mut marks, look);
+                }
             }
-        }
-        for byte in chunk.invalid() {
-            odd(&mut out, &format!("⟨{byte:02X}⟩"), look);
+            for byte in chunk.invalid() {
+                odd(&mut out, &format!("⟨{byte:02X}⟩"), look);
+            }
         }
     }
     out
@@ -258,6 +263,24 @@ mod tests {
     }
 
     #[test]
+    fn colours_of_programs_are_read_and_a_half_code_waits_for_its_end() {
+        let find = Needle::of("red").expect("a word");
+        let red = Sgr { hue: Some(cuelight_base::Hue::Red), ..Sgr::default() };
+        let rows = rows_of(0, &line(b"\x1b[31mso red\x1b[0m\x1b[2J\x1b[3"), look(&find, 80, false));
+        let inks: Vec<(&str, Ink)> =
+            rows[0].strokes.iter().map(|stroke| (stroke.text.as_str(), stroke.ink)).collect();
+        let expected = [
+            ("so ", Ink::Plain(red)),
+            ("red", Ink::Match),
+            ("␛", Ink::Odd),
+            ("[2J", Ink::Plain(Sgr::default())),
+        ];
+        assert_eq!(inks, expected);
+        let flood = "\u{1b}[1;31m".repeat(500);
+        assert_eq!(text_of(&line(flood.as_bytes()), Glyphs::default()), "");
+    }
+
+    #[test]
     fn a_pile_of_marks_of_any_script_has_an_end() {
         let pile = format!("a{}", "\u{941}".repeat(10_000));
         let shown = text_of(&line(pile.as_bytes()), Glyphs::default());
@@ -283,10 +306,10 @@ mod tests {
         assert_eq!(
             marked,
             [
-                ("x ", Ink::Plain),
+                ("x ", Ink::Plain(Sgr::default())),
                 ("ERR", Ink::Match),
                 ("␛", Ink::Odd),
-                (" ", Ink::Plain),
+                (" ", Ink::Plain(Sgr::default())),
                 ("err", Ink::Match)
             ]
         );

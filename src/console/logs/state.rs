@@ -3,6 +3,7 @@
 use super::{
     lines::{LogLines, Voice},
     rows::LogRow,
+    whole::Hunt,
 };
 use cuelight_base::{AttemptId, RunId, Seq, StepIx, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
@@ -19,6 +20,8 @@ pub(crate) struct LogsState {
     pub voice: Option<Voice>,
     pub lines: LogLines,
     pub reading: Reading,
+    /// The search in the part of the output that is not held.
+    pub hunt: Option<Hunt>,
     /// The number of the line under the cursor.
     pub cursor: u64,
     /// The first line that is seen, and how many of its rows are not.
@@ -53,6 +56,8 @@ pub(crate) struct Reading {
     pub queue: VecDeque<AttemptId>,
     /// Calls that had ended when they were read last.
     pub ended: BTreeSet<AttemptId>,
+    /// The part with which reading begins anew.
+    pub begins: Option<LogPart>,
     /// The question that has not been answered.
     pub asked: Option<Question>,
     /// When a running call was asked for more without being told that there is.
@@ -75,6 +80,8 @@ pub(crate) enum LogPart {
     /// Its last lines, or all from its begin on: nothing was read before.
     Last,
     Begin,
+    /// The part from this byte on, where a line begins.
+    At(u64),
     /// Bytes before the held ones, from this offset on.
     Before(u64),
     /// Bytes after the held ones.

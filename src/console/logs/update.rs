@@ -7,7 +7,7 @@ use super::{
     read,
     rows::text_of,
     state::LogPart,
-    visible,
+    visible, whole,
 };
 use crate::{
     Intent, Model, Role, View, Wish, layout,
@@ -30,6 +30,7 @@ pub(crate) fn refresh(model: &mut Model, wishes: &mut Vec<Wish>) {
         model.logs.run = model.runs.selected;
     }
     read::refresh(model);
+    found_more(model);
     visible::refresh(model);
     read::go_on(model, wishes);
 }
@@ -132,6 +133,7 @@ fn first(model: &mut Model, wishes: &mut Vec<Wish>) {
     stop_following(model);
     let lines = &model.logs.lines;
     if let Some(attempt) = alone(model)
+        && lines.sifted().is_none()
         && let Some(feed) = lines.feed(attempt)
         && (feed.start > 0 || lines.line(lines.first()).is_some_and(|line| line.gap.is_some()))
     {
@@ -143,6 +145,7 @@ fn first(model: &mut Model, wishes: &mut Vec<Wish>) {
 /// To the end, and stays there.
 fn last(model: &mut Model, wishes: &mut Vec<Wish>) {
     if let Some(attempt) = alone(model)
+        && model.logs.lines.sifted().is_none()
         && let Some(feed) = model.logs.lines.feed(attempt)
         && feed.total > feed.end + FAR_BYTES
     {
@@ -171,6 +174,21 @@ fn to_match(model: &mut Model, forward: bool) {
     if logs.lines.find().is_empty() {
         return toast(model, "nothing is looked for; / begins a search", Role::Info);
     }
+    if let Some(hunt) = &logs.hunt {
+        let from = logs.lines.line(logs.cursor).map_or(0, |line| line.from);
+        let (attempt, is_done) = (hunt.attempt, hunt.is_done());
+        if let Some(to) = hunt.next(from, forward).or_else(|| hunt.around(forward)) {
+            whole::go_to(model, attempt, to);
+        } else if !is_done {
+            if let Some(hunt) = &mut model.logs.hunt {
+                hunt.wants = Some(forward);
+            }
+        } else {
+            let text = format!("could not find {:?} in the whole output", logs.lines.find().text);
+            toast(model, &text, Role::Warn);
+        }
+        return;
+    }
     match logs.lines.next_hit(logs.cursor, forward) {
         Some(line) => {
             stop_following(model);
@@ -187,6 +205,13 @@ fn to_match(model: &mut Model, forward: bool) {
     }
 }
 
+/// Somebody waits for a match, and more of the output may have been searched.
+fn found_more(model: &mut Model) {
+    if let Some(forward) = model.logs.hunt.as_mut().and_then(|hunt| hunt.wants.take()) {
+        to_match(model, forward);
+    }
+}
+
 /// Looks for what was typed, from the cursor backwards: the newest is what is wanted most.
 pub(crate) fn find(model: &mut Model) {
     let text = model.runs.find.clone();
@@ -194,6 +219,7 @@ pub(crate) fn find(model: &mut Model) {
         Ok(needle) => model.logs.lines.set_find(needle),
         Err(why) => return toast(model, &format!("could not look for {text}: {why}"), Role::Warn),
     }
+    whole::refresh(model);
     if !text.is_empty() {
         to_match(model, !model.logs.follow);
     }

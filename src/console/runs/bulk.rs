@@ -209,10 +209,9 @@ fn command_of(model: &Model, intent: Intent, verb: &str, run: RunId) -> Result<(
         _ => Command::Undo { run, reason, by },
     };
     let words = format!(
-        "{name}   {}   {}/{}   {}",
+        "{name}   {}   {}   {}",
         word_of_run(summary),
-        summary.counts.rested(),
-        summary.counts.total(),
+        summary.progress(),
         age(summary.age(model.now))
     );
     Ok((words, command))

@@ -139,10 +139,13 @@ fn cell(canvas: &Canvas<'_>, run: &RunSummary, mark: Mark, column: Column) -> (S
         "WORKFLOW" => (safe_text(&run.workflow), text),
         "STATE" => (state_word(canvas, run.id, run).to_owned(), look),
         "PROGRESS" => {
-            let (part, whole) = (u64::from(run.ended()), u64::from(run.counts.total()));
-            (gauge(canvas.glyphs, column.width, part, whole), if run.state.rests() { muted } else { look })
+            let progress = run.progress();
+            (
+                gauge(canvas.glyphs, column.width, progress.done.into(), progress.all.into()),
+                if run.state.rests() { muted } else { look },
+            )
         }
-        "STEPS" => (format!("{}/{}", run.ended(), run.counts.total()), text),
+        "STEPS" => (run.progress().to_string(), text),
         "ERR" => match run.failures() {
             0 => (canvas.glyphs.pick("·", ".").to_owned(), muted),
             failures => (failures.to_string(), canvas.style(Role::Fail)),

@@ -208,7 +208,7 @@ fn now_and_why(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
 
 fn at_rest(canvas: &Canvas<'_>, run: &RunView) -> Vec<Pieces> {
     let summary = &run.summary;
-    let took = summary.ended_at.map(|_| format!(" after {}", summary.age(canvas.model.now)));
+    let took = summary.took(canvas.model.now).map(|took| format!(" after {took}"));
     let text = format!("{}{}", word_of_run(summary), took.unwrap_or_default());
     let mark = crate::mark_of_run(summary);
     let mut lines = vec![labelled(

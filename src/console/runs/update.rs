@@ -59,10 +59,7 @@ fn rows(model: &Model, query: &Query) -> Vec<RunId> {
         RunOrder::Age => {}
         RunOrder::Workflow => rows.sort_by(|a, b| a.workflow.cmp(&b.workflow)),
         RunOrder::State => rows.sort_by_key(|row| (Reverse(mark_of_run(row).urgency()), word_of_run(row))),
-        RunOrder::Progress => rows.sort_by_key(|row| {
-            let (done, all) = (u64::from(row.counts.rested()), u64::from(row.counts.total().max(1)));
-            Reverse(done * 10_000 / all)
-        }),
+        RunOrder::Progress => rows.sort_by_key(|row| Reverse(row.progress().percent())),
         RunOrder::Errors => rows.sort_by_key(|row| Reverse(row.failures())),
         RunOrder::Cost => rows.sort_by_key(|row| Reverse(row.spent.cost_micro_usd)),
         RunOrder::By => rows.sort_by(|a, b| a.by.name.cmp(&b.by.name)),
@@ -90,7 +87,7 @@ fn fits(query: &Query, run: &RunSummary, model: &Model) -> bool {
         Some(match name {
             "age" => run.age(model.now).0,
             "steps" => u64::from(run.counts.total()),
-            "done" => u64::from(run.counts.rested()),
+            "done" => u64::from(run.progress().done),
             "errors" => u64::from(run.failures()),
             "health" => u64::from(run.health().0),
             "calls" => run.spent.calls,

@@ -192,11 +192,11 @@ fn run_words(model: &Model, run: &RunSummary) -> String {
         cancelled => format!(", {cancelled} cancelled"),
     };
     format!(
-        "run {} {}, state: {state}{failures}, steps {} of {}{cancelled}, {}, by {}",
+        "run {} {}, state: {state}{failures}, steps {} of {} done{cancelled}, {} ago, by {}",
         run.id,
         safe_text(&run.workflow),
-        run.ended(),
-        run.counts.total(),
+        run.progress().done,
+        run.progress().all,
         age_words(run.age(model.now)),
         safe_text(&run.by.to_string())
     )

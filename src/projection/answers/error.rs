@@ -15,6 +15,8 @@ pub struct ErrorAnswer {
     #[serde(flatten)]
     record: ValueMap,
     critical: bool,
+    /// The same for failures with one cause, of whatever step and run.
+    fingerprint: String,
     timestamp: String,
     run: String,
     workflow: String,
@@ -95,6 +97,7 @@ impl ErrorAnswer {
             id: error.name(),
             record: to_value(&*error.record).as_object().cloned().unwrap_or_default(),
             critical: error.record.severity.is_critical(),
+            fingerprint: (*error.fingerprint).to_owned(),
             timestamp: error.at.to_string(),
             run: error.run.to_string(),
             workflow: (*error.workflow).to_owned(),

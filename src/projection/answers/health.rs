@@ -21,8 +21,11 @@ pub struct HealthAnswer {
     health: ScoreAnswer,
     #[schemars(with = "f64")]
     quality: Value,
-    /// The number of results that the score is made of.
+    /// The number of results that the quality is made of.
     results: usize,
+    /// The quality of the last runs. The score is the lower of both.
+    #[schemars(with = "f64")]
+    quality_of_runs: Value,
     /// Losses of the score, the largest first.
     reasons: Vec<ReasonAnswer>,
     checks: Vec<CheckAnswer>,
@@ -221,6 +224,7 @@ impl HealthAnswer {
             at: now.to_string(),
             health: ScoreAnswer::of(board.health()),
             quality: decimal(vitals.quality()),
+            quality_of_runs: decimal(vitals.quality_of_runs()),
             results: vitals.results(),
             reasons: vitals.reasons().iter().take(REASONS_MAX).map(ReasonAnswer::of).collect(),
             checks: checks.iter().map(CheckAnswer::of).collect(),

@@ -30,6 +30,8 @@ pub struct ErrorView {
     pub attempts_max: u32,
     /// The number of times it was seen.
     pub times: u32,
+    /// The same for failures with one cause, of whatever step and run.
+    pub fingerprint: Arc<str>,
     /// The failure as data; message, context and tail are foreign text.
     pub record: Arc<ErrorRecord>,
     /// The state of the failure.
@@ -101,6 +103,17 @@ impl Fix {
         }
     }
 
+    /// The remedy behind the word `by`.
+    fn by_words(&self) -> String {
+        match self {
+            Self::Retry(attempt) => format!("by attempt {attempt}"),
+            Self::Fallback(which) => format!("by fallback {which}"),
+            Self::ByHand(by) | Self::Said { by, .. } => format!("by {}", by.name),
+            Self::Run(run) => format!("by {run}"),
+            Self::Allowed => "by on-error".to_owned(),
+        }
+    }
+
     /// The kind of the remedy; none when the failure was allowed, not mended.
     pub(crate) const fn remedy(&self) -> Option<&'static str> {
         Some(match self {
@@ -132,6 +145,14 @@ impl ErrorView {
             ErrorState::Open => "open",
             ErrorState::Resolved { .. } => "resolved",
         }
+    }
+
+    /// When the failure was closed and by what: `closed 12:04 by r-7`. None while it is open.
+    pub fn closed_words(&self) -> Option<String> {
+        let ErrorState::Resolved { at, fix } = &self.state else { return None };
+        let clock = at.clock();
+        let minute = clock.rsplit_once(':').map_or(clock.as_str(), |(minute, _)| minute);
+        Some(format!("closed {minute} {}", fix.by_words()))
     }
 
     /// The number of a failure, read from `e-412` or `412`.

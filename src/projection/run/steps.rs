@@ -3,7 +3,7 @@
 use super::{RunView, expected};
 use crate::{Counts, StepView};
 use cuelight_base::{StepIx, Timestamp};
-use cuelight_engine::{Choice, StepEvent, StepState, WaitReason};
+use cuelight_engine::{Choice, StepEvent, StepState, WaitReason, Why};
 use cuelight_plan::{Ceilings, PlanStep};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -42,11 +42,16 @@ impl RunView {
     pub(super) fn turn(&mut self, at: Timestamp, step: StepIx, state: StepState, wait: Option<WaitReason>) {
         let Some(view) = self.steps.get_mut(step.index()) else { return };
         let (before, was_due) = (view.state, view.is_retrying());
+        let comes_back = view.left_out && state != StepState::Skipped;
+        view.left_out &= !comes_back;
         let never_called = view.calls == 0 && state.rests() && !before.rests();
         view.turn(at, state, wait);
         let (is_due, counts) = (view.is_retrying(), view.inside.is_none());
         if never_called {
             self.no_longer_expected(step);
+        }
+        if comes_back && counts {
+            self.count(step, Counts::take_back_in);
         }
         if counts {
             self.summary.retrying = self.summary.retrying + u32::from(is_due) - u32::from(was_due);
@@ -90,6 +95,25 @@ impl RunView {
         };
         self.turn(at, step, state, wait);
         self.keep(at, step, event);
+        if let StepEvent::Skipped { why } = event {
+            self.leave_out(step, why);
+        }
+    }
+
+    /// A step that did not run because nobody wanted it to; one that a failure kept from running is no such step.
+    fn leave_out(&mut self, step: StepIx, why: &Why) {
+        let is_left_out = match why {
+            Why::Condition | Why::Person { .. } | Why::Kept => true,
+            Why::Need(other) | Why::Frame(other) => self.step(*other).is_some_and(|other| other.left_out),
+            Why::Stopped(_) | Why::Cancelled | Why::RunTimedOut | Why::FailFast(_) | Why::Failed(_) => false,
+        };
+        let Some(view) = self.steps.get_mut(step.index()).filter(|view| is_left_out && !view.left_out) else {
+            return;
+        };
+        view.left_out = true;
+        if view.inside.is_none() {
+            self.count(step, Counts::leave_out);
+        }
     }
 
     /// Keeps what the gate of a rejected step knows of the rejection.
@@ -169,7 +193,7 @@ impl RunView {
             StepEvent::Rejected { expired } => step.set_expired(*expired),
             StepEvent::Skipped { why } | StepEvent::Cancelled { why } => {
                 step.set_why(why);
-                if counts && matches!(why, cuelight_engine::Why::Failed(_)) {
+                if counts && matches!(why, Why::Failed(_)) {
                     self.summary.failed_softly += 1;
                     self.summary.results.push(StepState::Failed);
                 }

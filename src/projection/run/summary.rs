@@ -1,6 +1,6 @@
 //! The summary of a run, for lists: its state, its progress and its quality.
 
-use crate::{Counts, Health, Results, RunSpan, numbers};
+use crate::{Counts, DoneOfAll, Health, Results, RunSpan, numbers};
 use cuelight_base::{Actor, Digest, RunId, Score, Span, Timestamp};
 use cuelight_engine::{CauseOfLaunch, RunState, Stage, StepState};
 use cuelight_plan::{Amounts, Ceilings};
@@ -62,19 +62,14 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Steps that ended; of a cancelled run those that were done, because cancelling gets no step done.
-    pub fn ended(&self) -> u32 {
-        match self.state {
-            RunState::Cancelled => self.counts.of(StepState::Completed) + self.counts.of(StepState::Partial),
-            _ => self.counts.rested(),
-        }
+    /// The steps that are done, of all that are part of the run.
+    pub fn progress(&self) -> DoneOfAll {
+        self.counts.progress()
     }
 
-    /// `1/9 done, 1 failed, 7 skipped`: the steps that are done, of all, and those that ended in another way.
+    /// `1/9 done, 1 failed, 7 skipped`: the progress, and the steps that ended in another way.
     pub fn progress_words(&self) -> String {
-        let of = |state| self.counts.of(state);
-        let done = of(StepState::Completed) + of(StepState::Partial);
-        let mut words = format!("{done}/{} done", self.counts.total());
+        let mut words = format!("{} done", self.progress());
         let others = [
             StepState::Failed,
             StepState::Rejected,
@@ -82,8 +77,11 @@ impl RunSummary {
             StepState::Skipped,
             StepState::Undone,
         ];
-        for state in others.into_iter().filter(|state| of(*state) > 0) {
-            words.push_str(&format!(", {} {state}", of(state)));
+        for state in others {
+            match self.counts.of(state) {
+                0 => {}
+                count => words.push_str(&format!(", {count} {state}")),
+            }
         }
         words
     }
@@ -144,8 +142,8 @@ impl RunSummary {
         self.started_at.map(|at| self.ended_at.unwrap_or(now).since(at))
     }
 
-    /// From its creation to its end, or to now.
+    /// Time since the run was created, also after its end. The duration of a run is what it took.
     pub fn age(&self, now: Timestamp) -> Span {
-        self.ended_at.unwrap_or(now).since(self.created_at)
+        now.since(self.created_at)
     }
 }

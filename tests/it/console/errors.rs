@@ -122,7 +122,7 @@ fn a_failure_is_acknowledged_and_resolved_at_once_and_taken_back() {
     assert!(matches!(said, Command::NoteFailure { note: FailureNote::Reopen, .. }), "{said:?}");
     assert!(!console.text().contains("seen by mira"), "{}", console.text());
     say(&mut console, "r");
-    assert!(console.text().contains("mended, says mira"), "{}", console.text());
+    assert!(console.text().contains("closed 09:30 by mira"), "{}", console.text());
     assert!(console.text().contains("1 open, 5 handled"), "{}", console.text());
     drop(console.press("@"));
     let text = console.text();
@@ -155,7 +155,8 @@ fn a_filter_names_level_state_run_type_and_mode() {
     let shown = |filter: &str| {
         let keys: Vec<String> =
             filter.chars().map(|c| if c == ' ' { "space".to_owned() } else { c.to_string() }).collect();
-        let console = errors(160, 48, &format!("& {} enter", keys.join(" ")));
+        // Sorted by time each failure has a row.
+        let console = errors(160, 48, &format!("& {} enter s", keys.join(" ")));
         let text = console.text();
         // Rows of the list begin with a sign and a time.
         let rows = text.lines().skip(3).take(20).map(|line| line.chars().take(13).collect::<String>());
@@ -179,6 +180,57 @@ fn a_filter_names_level_state_run_type_and_mode() {
     ] {
         assert_eq!(shown(filter), expected, "{filter}");
     }
+}
+
+#[test]
+fn failures_with_one_cause_stand_in_one_row_with_their_count_runs_and_steps() {
+    let console = errors(160, 48, "");
+    let text = console.text();
+    let row = text.lines().find(|line| line.contains("call_bank") && line.contains("3/3")).expect("a row");
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    let at = cells.iter().position(|cell| *cell == "3/3").expect("attempts");
+    assert_eq!(cells[at + 1..at + 3], ["4", "4"], "failures and runs: {row}");
+    assert!(!text.lines().any(|line| line.contains('✓') && line.contains("TIMEOUT")), "{text}");
+    assert!(text.contains("4 failures, 1 open, in r-5 r-3 r-2 r-1"), "{text}");
+    let mut stage = Stage::at("08:00:00");
+    for row in ["7", "77", "777"] {
+        let run = stage.launch("api", CRM);
+        let said = format!("no row {row} (exit code 1)");
+        stage.fail_with(run, "login", FailureMode::AgentLogic, (&said, "x"));
+    }
+    let id = stage.launch("cron", REFUNDS);
+    stage.fail_with(id, "reserve", FailureMode::AgentLogic, ("no row 12 (exit code 1)", "x"));
+    let mut console = Console::new(stage, 160, 48);
+    drop(console.press("4"));
+    let text = console.text();
+    assert!(text.contains("reserve +1") && text.contains("1-1 of 1"), "{text}");
+    assert!(text.contains("4 failures, 4 open, in r-4 r-3 r-2 r-1"), "{text}");
+}
+
+#[test]
+fn the_output_of_a_failure_stands_before_its_call_and_kind() {
+    let text = errors(80, 24, "").text();
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}\n{text}"));
+    assert!(place("output, its last") < place("call  "), "{text}");
+    assert!(!text.contains("␛[31m"), "colours are no signs: {text}");
+}
+
+#[test]
+fn a_retry_that_completed_closes_the_failures_before_it_and_says_when() {
+    let mut stage = Stage::at("08:00:00");
+    let run = stage.launch("api", CRM);
+    stage.fail(run, "login", FailureMode::AgentLogic, "no route");
+    stage.drain(run, 9);
+    stage.pass(60);
+    stage.command(Command::Retry { run, from: RetryFrom::Failed, by: actor("mira"), corrected: None });
+    stage.drain(RunId(2), 9);
+    let mut console = Console::new(stage, 160, 48);
+    drop(console.press("4"));
+    let text = console.text();
+    assert!(
+        text.contains("0 open, 1 handled") && text.contains("closed 08:0") && text.contains("by r-2"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -260,8 +260,8 @@ fn a_reason_leads_to_the_failures_behind_it() {
     let mut console = open(spending(), 160, 48, "5 enter");
     assert_eq!(console.model.view, View::Errors);
     let text = console.text();
-    assert!(text.contains("‹workflow:etl/orders-daily mode:agent_validation›"), "{text}");
-    assert!(text.contains("load_partition[19]"), "{text}");
+    assert!(text.contains("‹workflow:payments/refunds mode:system_timeout›"), "{text}");
+    assert!(text.contains("call_bank"), "{text}");
     drop(console.press("ctrl-o j enter"));
     assert_eq!(console.model.view, View::Errors);
 }

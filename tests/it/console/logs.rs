@@ -8,7 +8,7 @@ use super::{
     screens,
 };
 use cuelight_base::{AttemptId, RunId, Span, StepIx};
-use cuelight_console::{Glyphs, Lookup, Message, Theme, Wish, snap};
+use cuelight_console::{Glyphs, Lookup, Message, Role, Theme, Wish, snap};
 use cuelight_engine::Command;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr as _;
@@ -122,6 +122,91 @@ fn follow_stops_when_scrolling_up_and_goes_on_with_f() {
     sees(&console, "new 2");
     writes(&mut console, "new 3\n");
     sees(&console, "new 3");
+}
+
+/// Far more lines than are read at first; two of them are special.
+fn long() -> String {
+    let line = |index: usize| match index {
+        7 => "\u{1b}[31mneedle\u{1b}[0m one".to_owned(),
+        30_000 => "needle two".to_owned(),
+        _ => format!("line {index}"),
+    };
+    (1..=60_000).map(|index| line(index) + "\n").collect()
+}
+
+/// Lets everything be read that the console asks for.
+fn settle(console: &mut Console) {
+    for _ in 0..400 {
+        drop(console.see());
+    }
+}
+
+#[test]
+fn a_search_goes_over_the_whole_output_and_counts_its_matches() {
+    let mut console = of_step(long().as_bytes(), 100, 30);
+    drop(console.press("/ n e e d l e enter"));
+    settle(&mut console);
+    sees(&console, "needle two");
+    sees(&console, "/needle/ 2 of 2");
+    drop(console.press("N"));
+    settle(&mut console);
+    sees(&console, "needle one");
+    sees(&console, "/needle/ 1 of 2");
+    sees(&console, "line 8");
+    drop(console.press("n"));
+    settle(&mut console);
+    sees(&console, "needle two");
+    drop(console.press("/ n o p e enter"));
+    settle(&mut console);
+    sees(&console, "could not find \"nope\" in the whole output");
+}
+
+#[test]
+fn a_filter_goes_over_the_whole_output_and_its_end_leaves_the_line_under_the_cursor() {
+    let mut console = of_step(long().as_bytes(), 100, 30);
+    drop(console.press("& n e e d l e enter"));
+    settle(&mut console);
+    sees(&console, "needle one");
+    sees(&console, "needle two");
+    sees(&console, "2 of 60000 lines");
+    writes(&mut console, "no\nneedle three\n");
+    settle(&mut console);
+    sees(&console, "needle three");
+    drop(console.press("g g esc"));
+    settle(&mut console);
+    sees(&console, "needle one");
+    sees(&console, "line 8");
+    assert!(!shows(&console, "needle two"), "{}", console.text());
+}
+
+#[test]
+fn colours_of_programs_are_shown_and_nothing_else_of_their_codes() {
+    let mut console = of_step(b"\x1b[32mgreen\x1b[0m plain\x1b[2J\n\x1b[8mhidden\x1b[0m\n", 100, 30);
+    writes(&mut console, "half \u{1b}[3");
+    sees(&console, "half");
+    assert!(!shows(&console, "half ␛"), "{}", console.text());
+    writes(&mut console, "1mred\n");
+    sees(&console, "half red");
+    sees(&console, "plain␛[2J");
+    sees(&console, "hidden");
+    let theme = Theme::default();
+    let buffer = console.draw(&theme);
+    let ground = theme.role(Role::Bg).bg;
+    let lit = |word: &str, role: Role| {
+        let width = usize::from(buffer.area.width);
+        buffer.content.chunks(width).any(|row| {
+            let text: Vec<&str> = row.iter().map(ratatui::buffer::Cell::symbol).collect();
+            (0..width.saturating_sub(word.len())).any(|at| {
+                text[at..at + word.len()].concat() == word
+                    && Some(row[at].fg) == theme.role(role).fg
+                    && Some(row[at].bg) == ground.or(Some(row[at].bg))
+            })
+        })
+    };
+    assert!(lit("green", Role::Ok) && lit("red", Role::Fail), "{}", console.text());
+    let flood = "\u{1b}[1;31m\u{1b}[42m".repeat(20_000);
+    writes(&mut console, &format!("{flood}after\n"));
+    sees(&console, "after");
 }
 
 #[test]

@@ -149,12 +149,26 @@ fn panes_beside_each_other_are_read_out_one_after_the_other() {
         (
             "5",
             (100, 40),
-            ["95 of 100", "of the last", "golden signals", "workflows", "checks", "this console"],
+            [
+                "50 of 100",
+                "95 over 40 results, 50 over 2 runs",
+                "golden signals",
+                "workflows",
+                "checks",
+                "this console",
+            ],
         ),
         (
             "5",
             (160, 60),
-            ["95 of 100", "of the last", "golden signals", "workflows", "checks", "this console"],
+            [
+                "50 of 100",
+                "95 over 40 results, 50 over 2 runs",
+                "golden signals",
+                "workflows",
+                "checks",
+                "this console",
+            ],
         ),
         (
             "4",

@@ -97,3 +97,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_figures_of_an_ended_run_are_final() {
+    let mut console = Console::of_afternoon(160, 48);
+    let row = |console: &Console, run: &str| {
+        let text = console.text();
+        text.lines().find(|line| line.contains(&format!("✗ {run} "))).map(ToOwned::to_owned).expect("a row")
+    };
+    // It failed an hour ago after a minute: the age is the hour, the skipped step is not done.
+    let failed = row(&console, "r-2");
+    assert!(failed.contains("  1h  ") && failed.contains(" 1/3 "), "{failed}");
+    drop(console.press("& r u n : r - 2 enter enter"));
+    let text = console.text();
+    assert!(text.contains("critical path") && !text.contains("so far"), "{text}");
+    assert!(text.contains("1m05s"), "{text}");
+    let mut running = Console::of_afternoon(160, 48);
+    drop(running.press("& r u n : r - 3 enter enter"));
+    assert!(running.text().contains("so far"), "{}", running.text());
+}

@@ -225,6 +225,9 @@ impl LogLines {
             self.levels[judged.level as usize] += 1;
             self.has_times |= judged.at.is_some();
             self.lines[index] = judged;
+            if self.sifts.is_some() && (ends || full) {
+                self.sift_last();
+            }
             if !full {
                 if ends {
                     feed.open = None;

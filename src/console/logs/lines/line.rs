@@ -2,7 +2,7 @@
 
 use super::{LINE_COST, PIECE_BYTES_MAX};
 use crate::logs::level::LogLevel;
-use cuelight_base::{AttemptId, Seq, StepIx, Timestamp};
+use cuelight_base::{AttemptId, Seq, StepIx, Timestamp, open_sgr_length};
 
 /// One line, or a piece of a long one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +94,9 @@ impl LogLine {
                 let room = PIECE_BYTES_MAX.saturating_sub(self.bytes.len());
                 if text.len() > room {
                     let whole = whole_characters(text, room, self.bytes.is_empty());
+                    // A code that is cut in two would show its halves.
+                    let code = open_sgr_length(&text[..whole]);
+                    let whole = if code < whole { whole - code } else { whole };
                     self.bytes.extend_from_slice(&text[..whole]);
                     return taken + whole;
                 }
