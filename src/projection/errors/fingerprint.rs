@@ -3,6 +3,8 @@
 use cuelight_base::{ErrorRecord, sha256};
 use std::sync::Arc;
 
+/// The end of a message in journals from before a message told the line that says why.
+const OF_BEFORE: &str = "see its log";
 /// Letters of a word in hexadecimal from which on it is an id and no word.
 const ID_LETTERS_MIN: usize = 8;
 
@@ -10,7 +12,8 @@ const ID_LETTERS_MIN: usize = 8;
 /// it says nothing of the cause, so the step and its workflow count, too.
 pub(super) fn fingerprint(record: &ErrorRecord, workflow: &str, step_id: &str) -> Arc<str> {
     let message = plain(&without(&record.message, step_id));
-    let place = if record.tail.is_empty() { format!("{workflow}/{step_id}") } else { String::new() };
+    let is_silent = record.tail.is_empty() || record.message.ends_with(OF_BEFORE);
+    let place = if is_silent { format!("{workflow}/{step_id}") } else { String::new() };
     let digest =
         sha256("cuelight-failure-v1", &[record.mode.word().as_bytes(), message.as_bytes(), place.as_bytes()]);
     digest.to_string().chars().take(12).collect::<String>().into()
@@ -75,5 +78,6 @@ mod tests {
         let said = "exit code 1; it wrote nothing";
         assert_ne!(of(said, "", "clean"), of(said, "", "load"));
         assert_eq!(of(said, "", "clean"), of(said, "", "clean"));
+        assert_ne!(of("exit code 1; see its log", "x", "clean"), of("exit code 2; see its log", "y", "load"));
     }
 }
