@@ -185,7 +185,8 @@ fn colours_of_programs_are_shown_and_nothing_else_of_their_codes() {
     writes(&mut console, "half \u{1b}[3");
     sees(&console, "half");
     assert!(!shows(&console, "half ␛"), "{}", console.text());
-    writes(&mut console, "1mred\n");
+    // The last line has the cursor, and its row one colour.
+    writes(&mut console, "1mred\nlast\n");
     sees(&console, "half red");
     sees(&console, "plain␛[2J");
     sees(&console, "hidden");
