@@ -116,6 +116,10 @@ fn write(out: &mut Prose, section: &AskSection, glyphs: Glyphs) {
                 if let Some((_, role)) = out.lines.get_mut(from).and_then(|line| line.pieces.first_mut()) {
                     *role = role_of(row.head_mark);
                 }
+                // The rest of a command that is wrapped must not pass for another one.
+                if row.pieces.iter().any(|piece| piece.mark == AskMark::Command) {
+                    goes_on(out, from + 1, glyphs);
+                }
             }
             AskPlace::Alone => out.row("", 0, &pieces),
             AskPlace::Under => out.row("", HEAD + 2, &pieces),
@@ -128,6 +132,14 @@ fn write(out: &mut Prose, section: &AskSection, glyphs: Glyphs) {
                 beside_a_bar(out, from, glyphs);
             }
         }
+    }
+}
+
+/// Marks lines from here on as the rest of the line above them.
+fn goes_on(out: &mut Prose, from: usize, glyphs: Glyphs) {
+    let sign = glyphs.pick("↳ ", "> ");
+    for line in out.lines.iter_mut().skip(from) {
+        line.pieces[0] = (format!("{:1$}{sign}", "", HEAD - 2), Role::Border);
     }
 }
 

@@ -65,6 +65,9 @@ pub(super) fn sections(told: &AskTold<'_>) -> Vec<AskSection> {
     out
 }
 
+/// Between the values of copies.
+const BETWEEN: &str = " | ";
+
 /// True of two copies of one step whose calls differ in values alone: words, variables, inputs of a tool.
 fn is_copy(one: &WillRun, other: &WillRun) -> bool {
     let step = |call: &WillRun| call.step.rsplit_once('[').map(|(step, _)| step.to_owned());
@@ -148,6 +151,10 @@ fn calls(out: &mut AskSection, copies: &[WillRun]) {
 
 fn part(part: &TextPart) -> AskPiece {
     match part {
+        // A text must not pass for a secret, or for the values of two copies.
+        TextPart::Text(text) if text.contains("<secret ") || text.contains(BETWEEN) => {
+            AskPiece::new(format!("{text:?}"), AskMark::Plain)
+        }
         TextPart::Text(text) => AskPiece::new(text, AskMark::Plain),
         TextPart::Secret(name) => AskPiece::new(format!("<secret {name}>"), AskMark::Waits),
     }
@@ -165,7 +172,7 @@ fn values<T: PartialEq>(
     let mut out = Vec::new();
     for value in values {
         if !out.is_empty() {
-            out.push(AskPiece::new(" | ", AskMark::Muted));
+            out.push(AskPiece::new(BETWEEN, AskMark::Muted));
         }
         out.extend(pieces(value));
     }
