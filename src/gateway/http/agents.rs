@@ -128,7 +128,14 @@ pub(super) async fn register(door: &Door, asked: &Asked) -> Result<Response, Pro
         metadata: given.metadata.into_iter().collect(),
     };
     ask(door, asked, AgentAsk::Register(agent)).await?;
-    Ok(json(StatusCode::CREATED, &find(door, asked, &name)?))
+    // A key of a request that was answered before is answered again, and the agent may have left since.
+    let left = |_| {
+        let why = format!(
+            "could not register {name}: it has left since the request with this Idempotency-Key; register with another key"
+        );
+        Problem::new(StatusCode::CONFLICT, "AGT_004", why)
+    };
+    Ok(json(StatusCode::CREATED, &find(door, asked, &name).map_err(left)?))
 }
 
 pub(super) async fn beat(door: &Door, asked: &Asked) -> Result<Response, Problem> {

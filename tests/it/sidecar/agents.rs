@@ -216,6 +216,9 @@ async fn two_agents_of_one_name_that_use_one_key_have_each_an_answer_of_their_ow
         assert_eq!((&told["id"], &told["project_id"]), (&json!("coder-1"), &json!(project)));
     }
     sidecar.send("DELETE", "/api/agents/coder-1", Some(&shop), None, &key).await.is(200);
+    // The answer of that key was that the agent is here, which is so no more.
+    let again = sidecar.send("POST", "/api/agents", Some(&shop), Some(json!({})), &key).await;
+    again.refused(409, "AGT_004");
     assert_eq!(names(&sidecar.get("/api/agents", &shop).await.is(200)), Vec::<&str>::new());
     assert_eq!(names(&sidecar.get("/api/agents", &bank).await.is(200)), ["coder-1"]);
     sidecar.end().await;
