@@ -506,7 +506,7 @@ unseen_lines() {
       key Space
     done
     has 'seen to its end' || result="at 80x$height the page key does not come to the end"
-    grep -q 'changes   ' <<< "$seen" || result="at 80x$height: seen to its end, and what changed since the last approval was on no screen"
+    grep -q 'CHANGED   ' <<< "$seen" || result="at 80x$height: seen to its end, and what changed since the last approval was on no screen"
   done
   kill "$(engine_of)" 2> /dev/null
   wait
