@@ -131,8 +131,7 @@ fn kill_at_each(begin: fn() -> Drill) {
         "{killed} of {} killed; {told:?} events told, all there; {answers:?} doubts answered",
         points.len()
     );
-    // A loaded machine makes other calls in another number, so some points are past the end of a run.
-    assert!(killed * 10 >= points.len() * 8, "most points are reached: {killed} of {}", points.len());
+    assert!(killed * 10 >= points.len() * 9, "nearly every point is reached: {killed} of {}", points.len());
 }
 
 #[test]
