@@ -1,6 +1,6 @@
 //! The differences between two asks: between now and the last approval, or between now and before an edit.
 
-use cuelight_base::{Value, ValueMap};
+use cuelight_base::{Digest, Value, ValueMap};
 use cuelight_engine::Ask;
 
 /// One field that differs. Values are foreign text.
@@ -19,6 +19,17 @@ impl AskChange {
     pub fn is_of_calls(&self) -> bool {
         let root = self.path.split(['.', '[']).next().unwrap_or_default();
         matches!(root, "will_run" | "writes" | "later" | "all" | "snapshot" | "definition")
+    }
+
+    /// The digests before and after, where it is the content of a script.
+    pub(super) fn digests(&self) -> impl Iterator<Item = Digest> {
+        let values = [&self.before, &self.after].into_iter().flatten().filter(|_| self.is_script());
+        values.filter_map(|value| value.as_str()?.parse().ok())
+    }
+
+    /// True if it is the content of a script that an approval lets run.
+    pub(super) fn is_script(&self) -> bool {
+        self.is_of_calls() && self.path.ends_with(".digest")
     }
 
     /// The change as people read it: what it is about, then the values before and after, where they say more than that.
@@ -158,9 +169,11 @@ pub fn ask_diff(before: &Ask, after: &Ask) -> Vec<AskChange> {
     changes
 }
 
-/// True if what an approval lets run differs.
-pub(super) fn calls_differ(before: &Ask, after: &Ask) -> bool {
-    ask_diff(before, after).iter().any(AskChange::is_of_calls)
+/// The differences in what an approval lets run.
+pub(super) fn calls_diff(before: &Ask, after: &Ask) -> Vec<AskChange> {
+    let mut changes = ask_diff(before, after);
+    changes.retain(AskChange::is_of_calls);
+    changes
 }
 
 fn compare(path: &str, before: &Value, after: &Value, out: &mut Vec<AskChange>) {

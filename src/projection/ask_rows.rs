@@ -13,7 +13,7 @@ mod outcome;
 mod row;
 mod votes;
 
-pub use changes::scripts_to_compare;
+pub use details::section as ask_details;
 pub use evidence::evidence_lines;
 pub use row::{
     AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,
@@ -67,11 +67,6 @@ pub fn vote_rows(gate: &GateView, run: Option<&RunView>, spelling: AskSpelling) 
     let mut out = AskSection::of(AskPart::Votes, true);
     votes::votes(&mut out, gate, (run, spelling));
     out
-}
-
-/// Hashes, templates and declared effects, for an approver who compares them. None where there is nothing of that kind.
-pub fn ask_details(told: &AskTold<'_>) -> Option<AskSection> {
-    details::section(told)
 }
 
 /// The mark of a risk.

@@ -146,21 +146,18 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
+/// An entry of a check list, its state (true if done) and its text; none for any other line.
+pub fn check_of(line: &str) -> Option<(bool, &str)> {
+    let rest = line.trim_start().strip_prefix(['-', '*'])?.trim_start();
+    let state = |sign: &str, done: bool| rest.strip_prefix(sign).map(|text| (done, text.trim_start()));
+    state("[x]", true).or_else(|| state("[X]", true)).or_else(|| state("[ ]", false))
+}
+
 /// A list of `- [x]` and `- [ ]`.
 fn of_check_list(text: &str) -> Option<EvidenceVerdict> {
-    let entry = |line: &str| {
-        let rest = line.trim_start().strip_prefix(['-', '*'])?.trim_start();
-        match rest.get(..3)? {
-            "[x]" | "[X]" => Some(true),
-            "[ ]" => Some(false),
-            _ => None,
-        }
-    };
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let entries: Vec<bool> = lines.map(entry).collect::<Option<_>>()?;
-    if let Some(line) =
-        text.lines().find(|line| says_failure(line.trim_start_matches(['-', '*', ' ', '[', 'x', 'X', ']'])))
-    {
+    let entries: Vec<bool> = lines.map(|line| Some(check_of(line)?.0)).collect::<Option<_>>()?;
+    if let Some(line) = text.lines().find(|line| check_of(line).is_some_and(|entry| says_failure(entry.1))) {
         return Some(EvidenceVerdict { is_good: Some(false), words: shorten(line.trim(), WORDS_MAX) });
     }
     let open = entries.iter().filter(|done| !**done).count();

@@ -1,6 +1,6 @@
 //! One gate as it can be seen: the ask, who has answered, what is missing, what it looked like before.
 
-use crate::ask_diff::calls_differ;
+use crate::ask_diff::{AskChange, calls_diff};
 use cuelight_base::{Actor, Digest, Epoch, GateId, RunId, StepIx, Timestamp, ValueMap};
 use cuelight_engine::{
     Ask, BREAK_GLASS, Delegation, Gate, GateAct, GateEvent, GateState, OVERRIDE, Verdict, Vote, wants_review,
@@ -61,6 +61,8 @@ pub struct GateView {
     pub last_approved: Option<Arc<Approved>>,
     /// True if what an approval lets run is not what it was that time.
     pub is_changed: bool,
+    /// The scripts that differ from those of that time, each before and after: their texts are compared by line.
+    pub changed_scripts: Vec<Digest>,
     /// The rules of who may do what at this gate.
     law: Gate,
 }
@@ -124,13 +126,17 @@ impl GateView {
             form: ValueMap::new(),
             last_approved: None,
             is_changed: false,
+            changed_scripts: Vec::new(),
             law,
         }
     }
 
     /// Compares what it would let run with what was approved last.
     pub(super) fn compare(&mut self) {
-        self.is_changed = self.last_approved.as_ref().is_some_and(|last| calls_differ(&last.ask, &self.ask));
+        let last = self.last_approved.as_ref();
+        let changes = last.map(|last| calls_diff(&last.ask, &self.ask)).unwrap_or_default();
+        self.is_changed = !changes.is_empty();
+        self.changed_scripts = changes.iter().flat_map(AskChange::digests).collect();
     }
 
     /// The law of it: who may answer, who is excluded, who counts.

@@ -55,7 +55,7 @@ pub use answers::{
 pub use ask_diff::{AskChange, ask_diff};
 pub use ask_rows::{
     AskContent, AskMark, AskPart, AskPiece, AskPlace, AskRow, AskSection, AskSign, AskSpelling, AskTold,
-    ask_details, ask_rows, evidence_lines, people_words, risk_mark, scripts_to_compare, vote_rows,
+    ask_details, ask_rows, evidence_lines, people_words, risk_mark, vote_rows,
 };
 pub use board::{Board, ValueName, ValueView};
 pub use call_files::{NOT_CHECKED, call_files, not_checked, snapshot_files};
@@ -66,7 +66,7 @@ pub use copies::names_in_words;
 pub use doubt::{DoubtView, doubt, may_have};
 pub use errors::{ErrorState, ErrorView, Fix, Said};
 pub use event_line::{event_line, event_type, event_types, events_schema};
-pub use evidence_verdict::{EvidenceVerdict, verdict_of};
+pub use evidence_verdict::{EvidenceVerdict, check_of, verdict_of};
 pub use fields::{FieldRow, Fields};
 pub use gate::{Approved, Comment, GateView, VoteView};
 pub use graph::{Graph, Node};

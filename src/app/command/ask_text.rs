@@ -6,9 +6,7 @@
 use crate::wiring::Seat;
 use cuelight_base::{Actor, Digest, Timestamp, safe_text};
 use cuelight_engine::{Ask, GateAct};
-use cuelight_projection::{
-    AskContent, AskPlace, AskRow, AskSpelling, AskTold, GateView, RunView, ask_rows, scripts_to_compare,
-};
+use cuelight_projection::{AskContent, AskPlace, AskRow, AskSpelling, AskTold, GateView, RunView, ask_rows};
 use cuelight_runtime::{Desk, Page, Want};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,8 +38,7 @@ impl Contents {
     pub(super) async fn read(seat: &Seat, gate: &GateView) -> Self {
         let mut out = BTreeMap::new();
         let files = gate.ask.evidence.iter().filter(|item| item.text.is_none());
-        let scripts = gate.last_approved.as_ref().map(|last| scripts_to_compare(&last.ask, &gate.ask));
-        for digest in files.filter_map(|item| item.digest).chain(scripts.unwrap_or_default()) {
+        for digest in files.filter_map(|item| item.digest).chain(gate.changed_scripts.iter().copied()) {
             out.insert(digest, content(seat, digest).await);
         }
         Self(out)

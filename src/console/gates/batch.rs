@@ -58,7 +58,7 @@ fn kind(gate: &GateView) -> (&str, &str) {
 
 /// Other gates of the list that ask the same as this one, so that they are read with it: of the same kind and of low risk,
 /// with the same files as evidence, and with all that an approval lets run and everybody who may answer equal to the bit.
-/// What is left to differ is shown in rows.
+/// The rows show the rest, which may differ.
 pub(super) fn alike(model: &Model, gate: &GateView) -> Vec<Other> {
     let evidence = |gate: &GateView| -> Vec<_> {
         let files = gate.ask.evidence.iter().filter(|item| item.text.is_none());

@@ -12,7 +12,7 @@ use super::{
 use crate::{Glyphs, Role, widget::gauge};
 use cuelight_base::{Digest, Value, counted};
 use cuelight_engine::Ask;
-use cuelight_projection::Fields;
+use cuelight_projection::{Fields, check_of};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
@@ -207,16 +207,6 @@ fn role_of_change(line: &str) -> Role {
         Some('@') => Role::Info,
         _ => Role::Text,
     }
-}
-
-/// Splits an entry of a check list into its state (true if done) and its text; None for any other line.
-fn check_of(line: &str) -> Option<(bool, &str)> {
-    let rest = line.trim_start().strip_prefix(['-', '*']).map(str::trim_start)?;
-    let done = |sign: &str| rest.strip_prefix(sign).map(str::trim_start);
-    done("[x]")
-        .or_else(|| done("[X]"))
-        .map(|rest| (true, rest))
-        .or_else(|| done("[ ]").map(|rest| (false, rest)))
 }
 
 fn checked(line: &str, glyphs: Glyphs) -> (String, Role) {

@@ -15,7 +15,7 @@ use crate::{
 };
 use cuelight_base::{AttemptId, Digest, Span, Timestamp};
 use cuelight_engine::Refusal;
-use cuelight_projection::{Attention, GateView, InboxRow, scripts_to_compare};
+use cuelight_projection::{Attention, GateView, InboxRow};
 use std::{cmp::Ordering, collections::BTreeMap, ops::Range, sync::Arc};
 
 /// So much of a file of evidence is read; the rest is counted.
@@ -109,11 +109,7 @@ fn read_files(model: &mut Model, wishes: &mut Vec<Wish>) {
     let files = gate.iter().flat_map(|gate| &gate.ask.evidence).filter(|item| item.text.is_none());
     let mut wanted: Vec<Digest> = files.filter_map(|file| file.digest).collect();
     // Of a script that has changed since the last approval both texts.
-    if let Some(gate) = gate.as_ref().filter(|gate| gate.is_changed)
-        && let Some(last) = &gate.last_approved
-    {
-        wanted.extend(scripts_to_compare(&last.ask, &gate.ask));
-    }
+    wanted.extend(gate.iter().flat_map(|gate| &gate.changed_scripts));
     model.gates.blobs.retain(|digest, _| wanted.contains(digest));
     for digest in wanted {
         if !model.gates.blobs.contains_key(&digest) {

@@ -3,7 +3,7 @@
 
 use super::row::{AskContent, AskMark, AskPart, AskPiece, AskSection, AskTold};
 use crate::{AskChange, ask_diff, names_in_words};
-use cuelight_base::{Digest, Value, shorten};
+use cuelight_base::{Value, shorten};
 use cuelight_engine::Ask;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::{BTreeMap, btree_map::Entry};
@@ -155,7 +155,7 @@ impl<'a, 'b> Found<'a, 'b> {
             if [before, after].iter().any(|text| text.contains('\n')) {
                 return Some((before.clone(), after.clone()));
             }
-            if change.is_of_calls() && change.path.ends_with(".digest") {
+            if change.is_script() {
                 return Some((self.text(before)?, self.text(after)?));
             }
         }
@@ -180,7 +180,7 @@ impl<'a, 'b> Found<'a, 'b> {
                 let head = std::mem::take(&mut head);
                 match self.texts(change) {
                     Some((before, after)) => lines(out, (head, &told.0), &before, &after),
-                    None if change.path.ends_with(".digest") && change.is_of_calls() => {
+                    None if change.is_script() => {
                         let words = format!("{}; its lines cannot be compared", told.0);
                         out.text(head, words, AskMark::Caution);
                     }
@@ -193,14 +193,6 @@ impl<'a, 'b> Found<'a, 'b> {
             out.text("", more, AskMark::Muted);
         }
     }
-}
-
-/// Digests of the scripts that differ between two asks, to be read before they are compared.
-pub fn scripts_to_compare(before: &Ask, now: &Ask) -> Vec<Digest> {
-    let of_files = |change: &AskChange| change.is_of_calls() && change.path.ends_with(".digest");
-    let changes = ask_diff(before, now).into_iter().filter(of_files);
-    let values = changes.flat_map(|change| [change.before, change.after]).flatten();
-    values.filter_map(|value| value.as_str()?.parse().ok()).collect()
 }
 
 fn one(out: &mut AskSection, head: &'static str, (words, values): &Sentence) {

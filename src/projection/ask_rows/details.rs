@@ -5,7 +5,8 @@ use crate::{call_files, names_in_words, script_of};
 use cuelight_engine::{Later, WillRun};
 use cuelight_plan::EffectClass;
 
-pub(super) fn section(told: &AskTold<'_>) -> Option<AskSection> {
+/// Hashes, templates and declared effects of an ask; none where there is nothing of that kind.
+pub fn section(told: &AskTold<'_>) -> Option<AskSection> {
     let ask = told.ask;
     let mut out = AskSection::of(AskPart::Details, true);
     for call in &ask.will_run {
